@@ -1,0 +1,135 @@
+//! What was written: front matter and Markdown, parsed once.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::text::Text;
+
+/// One draft as it was written, variables filled in, nothing yet decided for any network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    /// Where it came from, for messages: a file's name, `stdin` or `--text`.
+    pub source: String,
+    /// Media with relative paths are looked for from here.
+    pub base: PathBuf,
+    /// The front matter, apart from `on`.
+    pub fields: Fields,
+    /// `[on.NAME]`: fields by platform or account name.
+    pub on: BTreeMap<String, Fields>,
+    /// The posts of the thread in the order of the draft; at least one.
+    pub posts: Vec<Post>,
+    /// SHA-256 (hex) of all that was read, variables filled in: the same draft has the same hash.
+    pub hash: String,
+}
+
+/// One post of a thread, as written.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Post {
+    pub text: Text,
+    pub media: Vec<MediaRef>,
+}
+
+/// A picture or film that the draft names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaRef {
+    /// As written: a path (relative to the draft) or an URL.
+    pub source: String,
+    /// The Markdown alt; `None` where it was left empty.
+    pub alt: Option<String>,
+    /// The line of the draft, 1-based.
+    pub line: usize,
+}
+
+/// Who may see a post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Visibility {
+    Public,
+    Unlisted,
+    Followers,
+    Direct,
+}
+
+/// What to do with a text that is too long for one post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Overflow {
+    /// Make a thread of it (the default where the network has threads).
+    Thread,
+    /// Cut it, with an ellipsis and the draft's `link` kept; said in `changes`.
+    Truncate,
+    /// Refuse this target (the default where the network has no threads).
+    Refuse,
+}
+
+/// A poll.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Poll {
+    /// The question, for networks where it is not the post's text.
+    #[serde(default)]
+    pub question: Option<String>,
+    pub options: Vec<String>,
+    /// How long it is open: `30m`, `24h`, `7d`. Default one day.
+    #[serde(default)]
+    pub duration: Option<String>,
+    #[serde(default)]
+    pub multiple: bool,
+}
+
+/// `card = false`, or title, description and image of the link card written by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum CardChoice {
+    Wanted(bool),
+    Own(OwnCard),
+}
+
+/// A link card written by hand; what is left out is read from the page.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OwnCard {
+    pub title: Option<String>,
+    pub description: Option<String>,
+    pub image: Option<String>,
+}
+
+/// The front matter: everything is optional, and every field may stand in `[on.NAME]` too.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Fields {
+    pub title: Option<String>,
+    /// A short text for networks that show one (articles, feeds).
+    pub summary: Option<String>,
+    pub to: Option<Vec<String>>,
+    pub lang: Option<String>,
+    pub link: Option<String>,
+    pub visibility: Option<Visibility>,
+    /// Content warning.
+    pub warning: Option<String>,
+    pub sensitive: Option<bool>,
+    pub tags: Option<Vec<String>>,
+    /// Wall time as written, in `zone`.
+    pub at: Option<String>,
+    /// IANA name.
+    pub zone: Option<String>,
+    pub expires: Option<String>,
+    pub poll: Option<Poll>,
+    /// A post id of ours (`12`) or an URL.
+    pub reply_to: Option<String>,
+    pub quote: Option<String>,
+    pub overflow: Option<Overflow>,
+    /// `true` adds ` (1/3)` to the posts of a thread.
+    pub numbering: Option<bool>,
+    pub require_alt: Option<bool>,
+    pub card: Option<CardChoice>,
+    /// Replaces the body (parsed as Markdown).
+    pub text: Option<String>,
+    /// Replaces the media of the body.
+    pub media: Option<Vec<MediaRef>>,
+    /// `@{name}` -> handle, by name, then by platform (or account) name: `[people.ann] mastodon = "@ann@example.org"`.
+    pub people: BTreeMap<String, BTreeMap<String, String>>,
+    /// Keys that only a network knows, from `[on.NAME]`; checked against the network's spec in `plan`.
+    pub extra: BTreeMap<String, serde_json::Value>,
+}

@@ -1,0 +1,429 @@
+//! The door itself: one HTTP client, opened when the first request needs it.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use secrecy::ExposeSecret;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio_util::io::ReaderStream;
+use url::Url;
+
+use super::fault::{Fault, Kind};
+use super::rate::{Rate, parse_retry_at};
+use super::redact::Redactor;
+use super::request::{Body, FilePart, Request};
+use super::{MAX_ANSWER, record};
+
+/// How long a request may take, connecting included.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The same for a request that carries a file.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(600);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const USER_AGENT: &str = concat!("xpost/", env!("CARGO_PKG_VERSION"), " (+https://crates.io/crates/xpost)");
+
+/// How a door is set up.
+#[derive(Debug, Clone, Default)]
+pub struct DoorOptions {
+    /// `https://host/path` goes to `BASE/host/path` instead; the base must be plain http on loopback.
+    pub mirror: Option<Url>,
+    /// Every exchange is written to a file in this directory, secrets replaced.
+    pub record: Option<PathBuf>,
+    /// Instead of 30 s.
+    pub timeout: Option<Duration>,
+}
+
+/// The one way out. Cheap to share behind a reference; the client is made at the first request.
+pub struct Door {
+    options: DoorOptions,
+    redactor: Redactor,
+    client: OnceLock<Result<reqwest::Client, String>>,
+}
+
+/// What a network answered, whatever the status.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+    /// The network's id of this request, if it names one.
+    pub request_id: Option<String>,
+    /// What is left of the budget, if it says so.
+    pub rate: Option<Rate>,
+    /// When the answer had been read.
+    pub at: DateTime<Utc>,
+    /// Whether the request was one that writes.
+    pub write: bool,
+    /// Method and URL for messages, secrets left out.
+    pub asked: String,
+}
+
+impl Answer {
+    /// 200 to 299.
+    pub fn success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The body as JSON, or `Null` where it is none.
+    pub fn value(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    /// The body as a type. Where it does not fit, the request may still have taken effect, and the fault says so.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let mut fault = Fault::unreadable(format!("{} answered {}: {error}", self.asked, self.kind_of_body()));
+            fault.status = Some(self.status);
+            fault.request_id.clone_from(&self.request_id);
+            if self.write { fault } else { Fault { effect: super::Effect::None, ..fault } }
+        })
+    }
+
+    /// A response header as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// What the network says went wrong, in one printable line of at most 300 characters.
+    pub fn reason(&self) -> String {
+        let value = self.value();
+        let said = ["error_description", "message", "description", "error"]
+            .iter()
+            .find_map(|key| value.get(*key)?.as_str())
+            .map_or_else(|| self.kind_of_body(), str::to_string);
+        one_line(&said, 300)
+    }
+
+    fn kind_of_body(&self) -> String {
+        let text = String::from_utf8_lossy(&self.body[..self.body.len().min(400)]);
+        let text = text.trim();
+        if text.is_empty() {
+            return "an empty body".to_string();
+        }
+        if text.starts_with('<') {
+            let title = String::from_utf8_lossy(&self.body)
+                .split_once("<title>")
+                .and_then(|(_, rest)| rest.split_once("</title>").map(|(title, _)| title.trim().to_string()));
+            return title.map_or_else(
+                || "a page of HTML".to_string(),
+                |title| format!("a page of HTML, \"{}\"", one_line(&title, 80)),
+            );
+        }
+        one_line(text, 200)
+    }
+}
+
+/// One printable line: control and bidi characters gone, cut at `most` characters.
+fn one_line(text: &str, most: usize) -> String {
+    let clean: String = text
+        .chars()
+        .map(|c| if c.is_whitespace() { ' ' } else { c })
+        .filter(|c| {
+            !c.is_control() && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        })
+        .collect();
+    if clean.chars().count() > most { clean.chars().take(most - 1).chain(['…']).collect() } else { clean }
+}
+
+/// The meaning of a status where a network has no dialect of its own: `None` for 2xx.
+pub fn by_status(answer: &Answer) -> Option<Fault> {
+    let reason = answer.reason();
+    let named = answer.header("retry-after").and_then(|text| parse_retry_at(text, answer.at));
+    let (kind, maybe, message) = match answer.status {
+        200..=299 => return None,
+        300..=399 => {
+            let to = answer
+                .header("location")
+                .and_then(|to| Url::parse(to).ok())
+                .and_then(|url| Some(url.host_str()?.to_string()));
+            let to = to.map_or_else(String::new, |host| format!(" to `{}`", one_line(&host, 100)));
+            (
+                Kind::Protocol,
+                false,
+                format!("the server redirects{to}; redirects are not followed, check the account's `server`"),
+            )
+        }
+        401 => (Kind::Auth, false, reason),
+        402 => (Kind::Billing, false, reason),
+        403 => (Kind::Forbidden, false, reason),
+        408 => (Kind::Unavailable, true, reason),
+        425 => (Kind::Unavailable, false, reason),
+        429 => (Kind::Limited, false, reason),
+        501 => (Kind::Unsupported, false, reason),
+        // a server that names the time to come back refused on purpose; any other 5xx may come after the deed
+        503 => (Kind::Unavailable, named.is_none(), reason),
+        500..=599 => (Kind::Unavailable, true, reason),
+        _ => (Kind::Rejected, false, reason),
+    };
+    let mut fault = Fault::new(kind, message);
+    if maybe && answer.write {
+        fault = fault.maybe();
+    }
+    fault.status = Some(answer.status);
+    fault.request_id.clone_from(&answer.request_id);
+    fault.retry_at = named.or_else(|| match (kind, answer.rate) {
+        (Kind::Limited, Some(rate)) => Some(rate.reset),
+        _ => None,
+    });
+    let value = answer.value();
+    fault.code = ["code", "error_code", "error"].iter().find_map(|key| match value.get(*key)? {
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) if text.len() <= 60 && !text.contains(' ') => Some(text.clone()),
+        _ => None,
+    });
+    Some(fault)
+}
+
+impl Door {
+    /// A door with these options.
+    ///
+    /// # Errors
+    /// A mirror that is not plain http on loopback.
+    pub fn new(options: DoorOptions, redactor: Redactor) -> Result<Door, Fault> {
+        if let Some(mirror) = &options.mirror {
+            let loopback = match mirror.host() {
+                Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+                Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+                Some(url::Host::Domain(name)) => name == "localhost",
+                None => false,
+            };
+            if mirror.scheme() != "http" || !loopback {
+                return Err(Fault::local(format!("the mirror must be plain http on loopback, not `{mirror}`")));
+            }
+        }
+        Ok(Door { options, redactor, client: OnceLock::new() })
+    }
+
+    /// What keeps this door's messages clean; teach it every secret.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    /// Makes the client now, so that the first request need not wait for it.
+    pub fn warm(&self) {
+        drop(self.client());
+    }
+
+    fn client(&self) -> Result<&reqwest::Client, Fault> {
+        self.client
+            .get_or_init(|| {
+                let builder = || {
+                    let builder = reqwest::Client::builder()
+                        .user_agent(USER_AGENT)
+                        .redirect(reqwest::redirect::Policy::none())
+                        .retry(reqwest::retry::never())
+                        .connect_timeout(CONNECT_TIMEOUT);
+                    // a mirror is loopback: neither a proxy nor a certificate has any business there
+                    if self.options.mirror.is_some() {
+                        builder.no_proxy().tls_certs_only(std::iter::empty())
+                    } else {
+                        builder
+                    }
+                };
+                builder().build().or_else(|_| {
+                    // a machine without a certificate store (slim containers): bring our own
+                    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS
+                        .iter()
+                        .filter_map(|der| reqwest::Certificate::from_der(der).ok());
+                    builder().tls_certs_only(roots).build().map_err(|error| chain(&error))
+                })
+            })
+            .as_ref()
+            .map_err(|error| Fault::local(format!("the HTTP client could not be made: {error}")))
+    }
+
+    fn target(&self, request: &Request) -> Result<Url, Fault> {
+        let mut url = Url::parse(&request.url)
+            .map_err(|error| Fault::local(format!("`{}` is not a URL: {error}", self.shown(request))))?;
+        if !matches!(url.scheme(), "https" | "http") || !url.has_host() {
+            return Err(Fault::local(format!("`{}` is not an http(s) URL", self.shown(request))));
+        }
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&request.query);
+        }
+        let Some(mirror) = &self.options.mirror else { return Ok(url) };
+        if url.scheme() == "http" {
+            return Ok(url);
+        }
+        let mut mirrored = mirror.clone();
+        let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
+        mirrored.set_path(&format!("{}/{host}{}", mirror.path().trim_end_matches('/'), url.path()));
+        mirrored.set_query(url.query());
+        Ok(mirrored)
+    }
+
+    fn shown(&self, request: &Request) -> String {
+        self.redactor.clean(request.shown_url.as_deref().unwrap_or(&request.url))
+    }
+
+    /// Sends one request and reads its answer, whatever its status.
+    ///
+    /// # Errors
+    /// A [`Fault`] where there is no (whole) answer; `effect` is `Maybe` from the moment the request may have been
+    /// read by the other side, for requests that write.
+    pub async fn send(&self, request: Request) -> Result<Answer, Fault> {
+        for (_, secret) in &request.secret_headers {
+            let value = secret.expose_secret();
+            self.redactor.learn(secret);
+            if let Some((_, token)) = value.split_once(' ') {
+                self.redactor.learn(&token.to_string().into());
+            }
+        }
+        let url = self.target(&request)?;
+        let shown = self.shown(&request);
+        let asked = format!("{} {shown}", request.method);
+        let mut headers = HeaderMap::new();
+        for (name, value) in &request.headers {
+            headers.append(header_name(name)?, header_value(value)?);
+        }
+        for (name, secret) in &request.secret_headers {
+            let mut value = header_value(secret.expose_secret())?;
+            value.set_sensitive(true);
+            headers.append(header_name(name)?, value);
+        }
+        let carries_file = matches!(request.body, Body::File(_) | Body::Multipart(..));
+        let timeout =
+            request.timeout.or(self.options.timeout).unwrap_or(if carries_file { UPLOAD_TIMEOUT } else { TIMEOUT });
+        let recording = self.options.record.is_some().then(|| record::request(&request, &headers));
+        let mut call = self.client()?.request(request.method.clone(), url).headers(headers).timeout(timeout);
+        call = match request.body {
+            Body::Empty => call,
+            Body::Json(value) => call.json(&value),
+            Body::Form(pairs) => call.form(&pairs),
+            Body::Bytes(mime, bytes) => call.header("content-type", mime).body(bytes),
+            Body::File(part) => {
+                let stream = open(&part).await?;
+                call.header("content-type", part.mime)
+                    .header("content-length", part.bytes)
+                    .body(reqwest::Body::wrap_stream(stream))
+            }
+            Body::Multipart(fields, files) => {
+                let mut form = reqwest::multipart::Form::new();
+                for (name, value) in fields {
+                    form = form.text(name, value);
+                }
+                for (name, part) in files {
+                    let stream = reqwest::Body::wrap_stream(open(&part).await?);
+                    let part = reqwest::multipart::Part::stream_with_length(stream, part.bytes)
+                        .file_name(part.name)
+                        .mime_str(&part.mime)
+                        .map_err(|error| Fault::local(format!("`{}` is not a media type: {error}", part.mime)))?;
+                    form = form.part(name, part);
+                }
+                call.multipart(form)
+            }
+        };
+        let began = Instant::now();
+        let result = call.send().await;
+        let mut response = match result {
+            Ok(response) => response,
+            Err(error) => {
+                tracing::debug!(
+                    asked,
+                    "no answer after {:?}: {}",
+                    began.elapsed(),
+                    self.redactor.clean(&chain(&error))
+                );
+                return Err(self.transport(&error, request.write, &asked));
+            }
+        };
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let mut body = Vec::new();
+        let mut broken = None;
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() > MAX_ANSWER => {
+                    broken = Some(format!("the answer is larger than {} MB", MAX_ANSWER / 1024 / 1024));
+                    break;
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => break,
+                Err(error) => {
+                    broken = Some(format!("the answer broke off: {}", self.redactor.clean(&chain(&error))));
+                    break;
+                }
+            }
+        }
+        tracing::debug!(asked, status, "answered after {:?}, {} bytes", began.elapsed(), body.len());
+        let at = Utc::now();
+        let request_id = ["x-request-id", "x-amzn-requestid", "x-amz-request-id", "cf-ray"]
+            .iter()
+            .find_map(|name| headers.get(*name)?.to_str().ok())
+            .map(|id| one_line(&self.redactor.clean(id), 80));
+        if let Some(why) = broken
+            && (status < 300 || status >= 500)
+        {
+            let mut fault = Fault::new(Kind::Protocol, format!("{asked}: {why}"));
+            if request.write {
+                fault = fault.maybe();
+            }
+            fault.status = Some(status);
+            fault.request_id = request_id;
+            return Err(fault);
+        }
+        let rate = Rate::from_headers(&headers, at);
+        let answer = Answer { status, headers, body, request_id, rate, at, write: request.write, asked };
+        if let (Some(directory), Some(recording)) = (&self.options.record, recording) {
+            record::write(directory, &self.redactor, recording, &answer)?;
+        }
+        Ok(answer)
+    }
+
+    fn transport(&self, error: &reqwest::Error, write: bool, asked: &str) -> Fault {
+        let why = self.redactor.clean(&chain(error));
+        // what failed before the request went out had no effect; all else may have had one
+        if error.is_builder() {
+            return Fault::local(format!("{asked}: {why}"));
+        }
+        if error.is_connect() {
+            return Fault::new(Kind::Network, format!("{asked}: no connection: {why}"));
+        }
+        let what =
+            if error.is_timeout() { "no answer in time".to_string() } else { format!("the connection broke: {why}") };
+        let fault = Fault::new(Kind::Network, format!("{asked}: {what}"));
+        if write { fault.maybe() } else { fault }
+    }
+}
+
+/// The causes of a failed request, joined; not reqwest's own words, which hold the URL and with it perhaps a secret.
+fn chain(error: &reqwest::Error) -> String {
+    let mut text = String::new();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(if text.is_empty() { "" } else { ": " });
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    if text.is_empty() { "it failed".to_string() } else { one_line(&text, 400) }
+}
+
+async fn open(part: &FilePart) -> Result<ReaderStream<tokio::fs::File>, Fault> {
+    let fail = |error: std::io::Error| Fault::local(format!("cannot read `{}`: {error}", part.path.display()));
+    let file = tokio::fs::File::open(&part.path).await.map_err(fail)?;
+    let length = file.metadata().await.map_err(fail)?.len();
+    if length != part.bytes {
+        return Err(Fault::local(format!(
+            "`{}` changed while it was being posted: {} bytes became {length}",
+            part.path.display(),
+            part.bytes
+        )));
+    }
+    Ok(ReaderStream::with_capacity(file, 64 * 1024))
+}
+
+fn header_name(name: &str) -> Result<HeaderName, Fault> {
+    HeaderName::try_from(name).map_err(|_| Fault::local(format!("`{name}` is not a header name")))
+}
+
+fn header_value(value: &str) -> Result<HeaderValue, Fault> {
+    // the value may be a secret, so it is not part of the message
+    HeaderValue::try_from(value)
+        .map_err(|_| Fault::local("a header value holds a line break or another control character".to_string()))
+}

@@ -1,0 +1,64 @@
+//! Keeps secrets out of everything that is shown, logged or kept.
+
+use std::sync::{Arc, RwLock};
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// Knows the secrets of this process and puts `[secret]` in their place. Clones share what they know.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    secrets: Arc<RwLock<Vec<SecretString>>>,
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Redactor")
+    }
+}
+
+/// A shorter secret would blot out ordinary words.
+const SHORTEST: usize = 6;
+
+impl Redactor {
+    /// From now on this is replaced wherever it turns up, also in its URL-encoded form.
+    pub fn learn(&self, secret: &SecretString) {
+        let plain = secret.expose_secret();
+        if plain.len() < SHORTEST {
+            return;
+        }
+        let mut secrets = self.secrets.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let encoded: String = url::form_urlencoded::byte_serialize(plain.as_bytes()).collect();
+        for form in [plain.to_string(), encoded] {
+            if !secrets.iter().any(|known| known.expose_secret() == form) {
+                secrets.push(SecretString::from(form));
+            }
+        }
+        // the longest first, so that a secret that holds another goes as a whole
+        secrets.sort_by_key(|known| std::cmp::Reverse(known.expose_secret().len()));
+    }
+
+    /// The text without any secret.
+    pub fn clean(&self, text: &str) -> String {
+        let secrets = self.secrets.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut text = text.to_string();
+        for secret in secrets.iter() {
+            if text.contains(secret.expose_secret()) {
+                text = text.replace(secret.expose_secret(), "[secret]");
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_was_learnt_is_shown() {
+        let redactor = Redactor::default();
+        redactor.learn(&SecretString::from("s3cret/token+1"));
+        assert_eq!(redactor.clean("a s3cret/token+1 b s3cret%2Ftoken%2B1 c"), "a [secret] b [secret] c");
+        assert!(!format!("{redactor:?}").contains("s3cret"));
+    }
+}

@@ -1,0 +1,123 @@
+//! A request as a platform builds it.
+
+use std::path::PathBuf;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+pub use reqwest::Method;
+
+/// One request. Build it with [`Request::get`] or [`Request::post`] and the methods below; secrets only through
+/// [`Request::bearer`], [`Request::secret_header`] and [`Request::secret_path`], which the door keeps out of every log
+/// and message.
+#[derive(Debug)]
+pub struct Request {
+    pub(super) method: Method,
+    pub(super) url: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) secret_headers: Vec<(String, SecretString)>,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) body: Body,
+    /// For the log and messages: the URL with secrets left out.
+    pub(super) shown_url: Option<String>,
+    pub(super) timeout: Option<std::time::Duration>,
+    pub(super) write: bool,
+}
+
+/// What a request carries.
+#[derive(Debug, Default)]
+pub enum Body {
+    #[default]
+    Empty,
+    Json(Value),
+    Form(Vec<(String, String)>),
+    /// Exact bytes (signed bodies) with their content type.
+    Bytes(String, Vec<u8>),
+    /// A file streamed from disk with its content type; never read whole.
+    File(FilePart),
+    /// multipart/form-data: text fields, then files, in this order.
+    Multipart(Vec<(String, String)>, Vec<(String, FilePart)>),
+}
+
+/// A file on its way out: streamed from disk, its length sent ahead.
+#[derive(Debug, Clone)]
+pub struct FilePart {
+    pub path: PathBuf,
+    pub name: String,
+    pub mime: String,
+    /// Bytes; a file that has another size by the time it is sent is a local fault.
+    pub bytes: u64,
+}
+
+impl Request {
+    /// A request with this method to this absolute URL.
+    pub fn new(method: Method, url: impl Into<String>) -> Request {
+        Request {
+            write: method != Method::GET && method != Method::HEAD,
+            method,
+            url: url.into(),
+            headers: Vec::new(),
+            secret_headers: Vec::new(),
+            query: Vec::new(),
+            body: Body::Empty,
+            shown_url: None,
+            timeout: None,
+        }
+    }
+
+    pub fn get(url: impl Into<String>) -> Request {
+        Request::new(Method::GET, url)
+    }
+
+    pub fn post(url: impl Into<String>) -> Request {
+        Request::new(Method::POST, url)
+    }
+
+    /// Puts `secret` where the URL says `{secret}`; the log shows `{secret}` in its place.
+    pub fn secret_path(mut self, secret: &SecretString) -> Request {
+        let shown = self.url.clone();
+        self.url = self.url.replace("{secret}", secret.expose_secret());
+        self.shown_url = Some(shown);
+        self
+    }
+
+    /// A header with nothing to hide.
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Request {
+        self.headers.push((name.to_string(), value.into()));
+        self
+    }
+
+    /// `Authorization: Bearer SECRET`.
+    pub fn bearer(self, token: &SecretString) -> Request {
+        let value = SecretString::from(format!("Bearer {}", token.expose_secret()));
+        self.secret_header("authorization", value)
+    }
+
+    /// A header whose value never reaches a log.
+    pub fn secret_header(mut self, name: &str, value: SecretString) -> Request {
+        self.secret_headers.push((name.to_string(), value));
+        self
+    }
+
+    /// One more query parameter, encoded by the door.
+    pub fn query(mut self, name: &str, value: impl Into<String>) -> Request {
+        self.query.push((name.to_string(), value.into()));
+        self
+    }
+
+    pub fn json(mut self, value: Value) -> Request {
+        self.body = Body::Json(value);
+        self
+    }
+
+    pub fn body(mut self, body: Body) -> Request {
+        self.body = body;
+        self
+    }
+
+    /// Another limit than the door's own (30 s for everything but uploads, which have 10 min).
+    pub fn timeout(mut self, timeout: std::time::Duration) -> Request {
+        self.timeout = Some(timeout);
+        self
+    }
+}

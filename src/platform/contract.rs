@@ -1,0 +1,485 @@
+//! What every network implements, and what it is handed.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::fit::{self, PlanNote};
+use super::spec::{Limits, Repeat, Spec};
+use crate::draft::{CardChoice, Overflow, Poll, Visibility};
+use crate::media::{Card as LinkCard, Media};
+use crate::net::{Answer, Door, Fault, Request, by_status};
+use crate::text::Text;
+use crate::twin::Twin;
+
+/// A network.
+///
+/// The functions stand in the same order in every network's `mod.rs`. `encode` and what it calls are pure: no clock, no
+/// file, no network, no randomness. No function retries: each hands the engine one [`Fault`].
+#[async_trait]
+pub trait Platform: Sync + Send {
+    /// The facts.
+    fn spec(&self) -> &'static Spec;
+
+    /// The numbers for one account. `about` is what [`Platform::discover`] found out of its server (`Null` if nothing yet).
+    fn limits(&self, about: &Value) -> Limits {
+        let _ = about;
+        Limits::of(self.spec())
+    }
+
+    /// How a repeat is recognised for this account.
+    fn repeat(&self, account: &AccountInfo) -> Repeat {
+        let _ = account;
+        self.spec().repeat
+    }
+
+    /// Draft to parts, each with its exact payload. Override only for a real difference; [`fit::standard`] is the rule.
+    fn render(&self, ask: &Ask) -> Rendered {
+        fit::standard(self.spec(), ask, &|ask, piece| self.encode(ask, piece))
+    }
+
+    /// One part as the exact JSON that `publish` will send, apart from what only the network can say (ids of uploads and of the
+    /// posts replied to). What cannot be expressed is an error (stops this target) or a note in [`Piece::notes`].
+    fn encode(&self, ask: &Ask, piece: &mut Piece) -> Result<Value, String>;
+
+    /// Uploads, containers, look-ups: everything that may be repeated and that nobody sees. `post.state` is what the last call
+    /// returned or saved; finished steps are saved with [`Cx::save`] so that a killed run does not repeat them.
+    async fn prepare(&self, cx: &Cx<'_>, post: &Post) -> Result<Ready, Fault> {
+        let _ = (cx, post);
+        Ok(Ready::Now(Value::Null))
+    }
+
+    /// The one request that the world can see. Never repeats anything by itself.
+    async fn publish(&self, cx: &Cx<'_>, post: &Post, ready: &Value) -> Result<Receipt, Fault>;
+
+    /// Who the credentials belong to; reads only.
+    async fn whoami(&self, cx: &Cx<'_>) -> Result<Profile, Fault>;
+
+    /// What the server says of itself (software, limits), as JSON of the network's own making; cached by the engine, handed to
+    /// [`Platform::limits`] and as [`AccountInfo::about`]. `Null` where there is nothing to ask.
+    async fn discover(&self, cx: &Cx<'_>) -> Result<Value, Fault> {
+        let _ = cx;
+        Ok(Value::Null)
+    }
+
+    /// What this network means by an answer: `None` if all is well. A 200 can be a refusal.
+    fn explain(&self, answer: &Answer) -> Option<Fault> {
+        by_status(answer)
+    }
+
+    /// Gets or renews what the credentials must be traded for (a session), and keeps it with [`Cx::keep`]. Called once when a
+    /// request failed with `auth`; `false` where there is nothing to renew.
+    async fn refresh(&self, cx: &Cx<'_>) -> Result<bool, Fault> {
+        let _ = cx;
+        Ok(false)
+    }
+
+    /// Read-back.
+    fn find(&self) -> Option<&dyn Find> {
+        None
+    }
+
+    fn delete(&self) -> Option<&dyn Delete> {
+        None
+    }
+
+    /// The stand-in for tests, `xpost mock` and `xpost demo`.
+    fn twin(&self) -> Box<dyn Twin>;
+
+    /// An account of that stand-in. `n` tells several apart; `home` is a directory that it may use.
+    fn twin_account(&self, n: usize, home: &std::path::Path) -> TwinAccount;
+
+    /// How to get the credentials (`setup.md`).
+    fn setup(&self) -> &'static str;
+}
+
+/// Did this part land?
+#[async_trait]
+pub trait Find: Sync + Send {
+    /// Reads only. `since` is when the first try was sent.
+    async fn find(&self, cx: &Cx<'_>, post: &Post, ready: &Value, since: DateTime<Utc>) -> Result<Found, Fault>;
+}
+
+/// Takes a post back.
+#[async_trait]
+pub trait Delete: Sync + Send {
+    /// A post that is gone already is a success.
+    async fn delete(&self, cx: &Cx<'_>, receipt: &Receipt) -> Result<(), Fault>;
+}
+
+/// What [`Find`] found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Found {
+    Yes(Receipt),
+    /// It certainly is not there: what was read reaches back to before the first try.
+    No,
+    /// What was read does not tell.
+    Unsure,
+}
+
+/// What a network gave for a part that was posted.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The network's id of the post.
+    pub id: String,
+    /// Where a person can see it, if there is such a place.
+    pub url: Option<String>,
+    /// What the network needs to reply to, edit or delete it (a CID, a chat).
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub extra: Value,
+}
+
+impl Receipt {
+    pub fn new(id: impl Into<String>, url: Option<String>) -> Receipt {
+        Receipt { id: id.into(), url, extra: Value::Null }
+    }
+
+    pub fn extra(mut self, extra: Value) -> Receipt {
+        self.extra = extra;
+        self
+    }
+}
+
+/// Whether a part can be published now.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ready {
+    /// Yes; this is handed to `publish`.
+    Now(Value),
+    /// The network is still busy with it (transcoding): `prepare` again at that time, with this state.
+    Later { state: Value, at: DateTime<Utc> },
+}
+
+/// Who an account is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// The network's own id, stable.
+    pub id: String,
+    /// As a person knows it: `@ann@example.org`, `#releases`.
+    pub handle: String,
+    pub url: Option<String>,
+}
+
+/// An account as platforms see it: no secret.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct AccountInfo {
+    pub name: String,
+    pub platform: String,
+    /// Origin without a slash at the end, `https://example.org`; empty for [`super::Server::Local`].
+    pub server: String,
+    /// From [`Profile`], empty before the first check.
+    pub remote_id: String,
+    pub handle: String,
+    /// Fields that are not secret, and the user's overrides.
+    pub settings: Value,
+    /// What [`Platform::discover`] found, or `Null`.
+    pub about: Value,
+}
+
+impl AccountInfo {
+    /// A setting as text, empty where there is none.
+    pub fn setting(&self, key: &str) -> &str {
+        self.settings.get(key).and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+/// What `render` works on: one draft for one target, everything looked up.
+#[derive(Debug, Clone)]
+pub struct Ask<'a> {
+    pub content: &'a Content,
+    /// `None` where a platform's name stands for its published defaults.
+    pub account: Option<&'a AccountInfo>,
+    pub limits: &'a Limits,
+}
+
+/// A draft with the overrides for one target applied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Content {
+    pub title: Option<String>,
+    pub summary: Option<String>,
+    pub posts: Vec<ContentPost>,
+    pub lang: Option<String>,
+    pub link: Option<String>,
+    pub visibility: Option<Visibility>,
+    pub warning: Option<String>,
+    pub sensitive: bool,
+    pub tags: Vec<String>,
+    pub poll: Option<Poll>,
+    pub reply_to: Option<Reference>,
+    pub quote: Option<Reference>,
+    pub overflow: Option<Overflow>,
+    pub numbering: bool,
+    pub require_alt: bool,
+    pub card_choice: Option<CardChoice>,
+    /// The card of `link` or of the text's first link, if one is wanted and was read.
+    pub card: Option<LinkCard>,
+    /// `[on.NAME]` keys that only this network knows; names are checked against [`Spec::options`].
+    pub options: BTreeMap<String, Value>,
+}
+
+impl Content {
+    pub fn option(&self, key: &str) -> Option<&Value> {
+        self.options.get(key)
+    }
+
+    pub fn option_str(&self, key: &str) -> Option<&str> {
+        self.options.get(key).and_then(Value::as_str)
+    }
+
+    pub fn option_bool(&self, key: &str) -> Option<bool> {
+        self.options.get(key).and_then(Value::as_bool)
+    }
+}
+
+/// One post of the draft for one target.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ContentPost {
+    pub text: Text,
+    pub media: Vec<MediaUse>,
+}
+
+/// A medium as a post uses it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaUse {
+    pub media: Media,
+    pub alt: Option<String>,
+}
+
+/// A post to reply to or to quote.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reference {
+    /// One of ours on this very account.
+    Ours(Receipt),
+    /// Anybody's, by the address that a person would open.
+    Url(String),
+}
+
+/// One part on its way through [`Platform::encode`].
+#[derive(Debug, Clone)]
+pub struct Piece {
+    /// 0-based, and how many there are.
+    pub index: usize,
+    pub of: usize,
+    /// Fitted to the network's markup and limit; [`crate::text::Markup::encode`] gives the string to send.
+    pub text: Text,
+    pub media: Vec<MediaUse>,
+    /// Only the first part carries these.
+    pub title: Option<String>,
+    pub poll: Option<Poll>,
+    pub card: Option<LinkCard>,
+    /// What `encode` wants the user to know.
+    pub notes: Vec<PlanNote>,
+}
+
+/// What `render` made.
+#[derive(Debug, Clone, Default)]
+pub struct Rendered {
+    pub parts: Vec<Part>,
+    /// What stops this target; no part is sent if there is one.
+    pub problems: Vec<PlanNote>,
+    /// What deserves a look, and stops nothing.
+    pub warnings: Vec<PlanNote>,
+    /// What was altered on the way (split, shortened, flattened).
+    pub changes: Vec<PlanNote>,
+}
+
+/// One part as planned: what is shown, counted and sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// What a reader will see, for preview and for the journal's search.
+    pub text: Text,
+    /// Counted as the network counts.
+    pub count: usize,
+    pub limit: Option<usize>,
+    pub media: Vec<MediaUse>,
+    /// The link card that goes with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<LinkCard>,
+    /// The request's JSON, as far as it is known before the network was asked.
+    pub payload: Value,
+}
+
+/// One part as the engine hands it to a network: from the journal, the same at every try.
+#[derive(Debug, Clone)]
+pub struct Post {
+    /// Fixed for life. [`Post::uuid`], [`Post::tid`] and [`Post::nonce`] derive from it.
+    pub key: Uuid,
+    /// When the part entered the journal; fixed for life.
+    pub created: DateTime<Utc>,
+    pub index: usize,
+    pub of: usize,
+    pub text: Text,
+    pub media: Vec<MediaUse>,
+    pub card: Option<LinkCard>,
+    pub payload: Value,
+    /// For the first part: what it replies to.
+    pub reply_to: Option<Reference>,
+    pub quote: Option<Reference>,
+    /// For later parts: the first part and the one before.
+    pub root: Option<Receipt>,
+    pub parent: Option<Receipt>,
+    /// What `prepare` saved or returned last; `Null` at first.
+    pub state: Value,
+}
+
+impl Post {
+    /// The key as text, for headers that take any string.
+    pub fn uuid(&self) -> String {
+        self.key.to_string()
+    }
+
+    /// At most 25 characters of the key: base 36 of its 128 bits.
+    pub fn nonce(&self) -> String {
+        let mut n = self.key.as_u128();
+        let mut digits = Vec::new();
+        while n > 0 {
+            digits.push(b"0123456789abcdefghijklmnopqrstuvwxyz"[(n % 36) as usize]);
+            n /= 36;
+        }
+        digits.reverse();
+        String::from_utf8_lossy(&digits).into_owned()
+    }
+
+    /// An AT Protocol TID of the key: 13 characters, sorted by time, the same at every try. The time is the part's `created`
+    /// where the key is a time-ordered one, else (a key derived from `--once`) a point of the years 2023 to 2026 drawn from it.
+    pub fn tid(&self) -> String {
+        let bits = self.key.as_u128();
+        let clock = (bits & 0x3ff) as u64;
+        let micros = if self.key.get_version_num() == 7 {
+            self.created.timestamp_micros() as u64 + self.index as u64
+        } else {
+            1_672_531_200_000_000 + ((bits >> 10) as u64 % 94_608_000_000_000)
+        };
+        let mut n = ((micros & 0x1f_ffff_ffff_ffff) << 10) | clock;
+        let mut digits = [0u8; 13];
+        for digit in digits.iter_mut().rev() {
+            *digit = b"234567abcdefghijklmnopqrstuvwxyz"[(n & 31) as usize];
+            n >>= 5;
+        }
+        String::from_utf8_lossy(&digits).into_owned()
+    }
+}
+
+/// Where checkpoints, sessions and uploads are kept; the engine implements it over the store.
+#[async_trait]
+pub trait Sink: Sync + Send {
+    /// Commits what `prepare` has finished so far.
+    async fn save(&self, state: &Value) -> Result<(), Fault>;
+    /// Commits renewed credentials through the account's secret chain.
+    async fn keep(&self, secrets: &BTreeMap<String, SecretString>) -> Result<(), Fault>;
+    /// An earlier upload of the same file to the same account that the network still holds.
+    async fn uploaded(&self, sha256: &str, kind: &str) -> Result<Option<Value>, Fault>;
+    /// Remembers an upload for as long as the network will hold it.
+    async fn remember_upload(
+        &self,
+        sha256: &str,
+        kind: &str,
+        remote: &Value,
+        until: DateTime<Utc>,
+    ) -> Result<(), Fault>;
+    /// Tells the person at the terminal what is going on: `uploading crab.png`.
+    fn progress(&self, what: &str);
+}
+
+/// What a network works with while it acts for one account.
+pub struct Cx<'a> {
+    pub door: &'a Door,
+    pub platform: &'a dyn Platform,
+    pub account: &'a AccountInfo,
+    /// The account's secret fields: `token`, `password`, and sessions kept by [`Cx::keep`]. Behind a lock, because `refresh`
+    /// replaces them.
+    pub secrets: &'a std::sync::RwLock<BTreeMap<String, SecretString>>,
+    pub sink: &'a dyn Sink,
+    /// The last that the network said of its budget, for the rate ledger.
+    pub rate: &'a std::sync::Mutex<Option<crate::net::Rate>>,
+}
+
+impl Cx<'_> {
+    /// Sends one request and lets the platform explain the answer.
+    ///
+    /// # Errors
+    /// No answer, or an answer that is a refusal.
+    pub async fn call(&self, request: Request) -> Result<Answer, Fault> {
+        let answer = self.door.send(request).await?;
+        if let Some(rate) = answer.rate {
+            *self.rate.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(rate);
+        }
+        match self.platform.explain(&answer) {
+            None => Ok(answer),
+            Some(mut fault) => {
+                fault.message = self.door.redactor().clean(&fault.message);
+                Err(fault)
+            }
+        }
+    }
+
+    /// A secret field of the account.
+    ///
+    /// # Errors
+    /// An `auth` fault that names the field, if it is not there.
+    pub fn secret(&self, name: &str) -> Result<SecretString, Fault> {
+        self.optional_secret(name).ok_or_else(|| {
+            Fault::new(
+                crate::net::Kind::Auth,
+                format!(
+                    "account `{}` has no `{name}`; run `xpost account add` again or set it in the environment",
+                    self.account.name
+                ),
+            )
+        })
+    }
+
+    /// The same where it may be missing.
+    pub fn optional_secret(&self, name: &str) -> Option<SecretString> {
+        self.secrets.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// Replaces secret fields now and for later runs.
+    ///
+    /// # Errors
+    /// The secret store refused; nothing was changed there.
+    pub async fn keep(&self, renewed: BTreeMap<String, SecretString>) -> Result<(), Fault> {
+        for secret in renewed.values() {
+            self.door.redactor().learn(secret);
+        }
+        {
+            let mut secrets = self.secrets.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            secrets.extend(renewed.iter().map(|(name, secret)| (name.clone(), secret.clone())));
+        }
+        self.sink.keep(&renewed).await
+    }
+
+    /// Commits what `prepare` has finished so far.
+    ///
+    /// # Errors
+    /// The journal could not be written.
+    pub async fn save(&self, state: &Value) -> Result<(), Fault> {
+        self.sink.save(state).await
+    }
+}
+
+/// A throw-away account of a [`Twin`].
+#[derive(Debug)]
+pub struct TwinAccount {
+    pub server: String,
+    pub settings: Value,
+    pub secrets: BTreeMap<String, SecretString>,
+}
+
+/// [`by_status`], for platforms that refine it.
+pub fn explain_by_status(answer: &Answer) -> Option<Fault> {
+    by_status(answer)
+}
+
+/// A 2xx answer without the field that the API promises: the post may exist.
+pub fn payload_error(answer: &Answer, missing: &str) -> Fault {
+    let mut fault = Fault::unreadable(format!("{} answered without `{missing}`", answer.asked));
+    fault.status = Some(answer.status);
+    fault.request_id.clone_from(&answer.request_id);
+    if answer.write { fault } else { Fault { effect: crate::net::Effect::None, ..fault } }
+}

@@ -1,0 +1,33 @@
+//! The contract between xpost and a network, and the list of networks.
+//!
+//! A network is a folder here and one word in [`networks!`]; nothing outside its folder names it.
+
+mod contract;
+mod fit;
+mod spec;
+
+pub use contract::{
+    AccountInfo, Ask, Content, ContentPost, Cx, Delete, Find, Found, MediaUse, Part, Piece, Platform, Post, Profile,
+    Ready, Receipt, Reference, Rendered, Sink, TwinAccount, explain_by_status, payload_error,
+};
+pub use fit::{PlanNote, standard};
+pub use spec::{
+    Card, Field, FieldKind, ImageRule, Limits, MediaRule, PollRule, Repeat, Server, Spec, TextRule, Title, VideoRule,
+};
+
+/// Declares the modules and the list from one set of names, in alphabetical order.
+macro_rules! networks {
+    ($($name:ident),* $(,)?) => {
+        $(pub mod $name;)*
+
+        /// Every network, in alphabetical order.
+        pub static ALL: &[&dyn Platform] = &[$(&$name::Network),*];
+    };
+}
+
+networks!();
+
+/// The network of this name.
+pub fn by_name(name: &str) -> Option<&'static dyn Platform> {
+    ALL.iter().copied().find(|platform| platform.spec().name == name)
+}
