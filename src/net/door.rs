@@ -164,7 +164,7 @@ pub fn by_status(answer: &Answer) -> Option<Fault> {
     }
     fault.status = Some(answer.status);
     fault.request_id.clone_from(&answer.request_id);
-    fault.retry_at = named.or_else(|| match (kind, answer.rate) {
+    fault.retry_at = named.or(match (kind, answer.rate) {
         (Kind::Limited, Some(rate)) => Some(rate.reset),
         _ => None,
     });
@@ -355,7 +355,7 @@ impl Door {
             .find_map(|name| headers.get(*name)?.to_str().ok())
             .map(|id| one_line(&self.redactor.clean(id), 80));
         if let Some(why) = broken
-            && (status < 300 || status >= 500)
+            && !(300..500).contains(&status)
         {
             let mut fault = Fault::new(Kind::Protocol, format!("{asked}: {why}"));
             if request.write {
