@@ -4,8 +4,14 @@
 //! does HTTP, faults, the log of exchanges and the page.
 
 mod http;
+mod inject;
+mod page;
+mod server;
+mod wire;
 
 pub use http::{FormPart, Incoming, Reply};
+pub use inject::{Inject, What, When};
+pub use server::{Exchange, Server, ServerOptions};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
