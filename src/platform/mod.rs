@@ -26,7 +26,7 @@ macro_rules! networks {
 }
 
 networks! {
-    //feed,
+    feed,
     webhook,
 }
 
