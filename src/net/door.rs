@@ -202,6 +202,11 @@ impl Door {
         &self.redactor
     }
 
+    /// Whether requests go to a mirror on loopback instead of the hosts that they name.
+    pub fn mirrored(&self) -> bool {
+        self.options.mirror.is_some()
+    }
+
     /// Makes the client now, so that the first request need not wait for it.
     pub fn warm(&self) {
         drop(self.client());
