@@ -265,6 +265,9 @@ impl Door {
     /// A [`Fault`] where there is no (whole) answer; `effect` is `Maybe` from the moment the request may have been
     /// read by the other side, for requests that write.
     pub async fn send(&self, request: Request) -> Result<Answer, Fault> {
+        for secret in &request.path_secrets {
+            self.redactor.learn(secret);
+        }
         for (_, secret) in &request.secret_headers {
             let value = secret.expose_secret();
             self.redactor.learn(secret);
