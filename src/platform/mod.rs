@@ -25,7 +25,7 @@ macro_rules! networks {
     };
 }
 
-networks!();
+networks!(telegram,);
 
 /// The network of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Platform> {
