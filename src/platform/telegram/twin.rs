@@ -331,8 +331,8 @@ fn chat(params: &Params) -> Result<Chat, Refused> {
 }
 
 fn find_chat(id: &str) -> Result<Chat, Refused> {
-    if id == CLOSED {
-        return Ok(Chat { id: CHANNEL + 1, username: Some(id[1..].to_string()), title: "Closed".into(), forum: false });
+    if id == CLOSED || id == (CHANNEL + 1).to_string() {
+        return Ok(Chat { id: CHANNEL + 1, username: Some(CLOSED[1..].to_string()), title: "Closed".into(), forum: false });
     }
     let public = |n: usize| Chat {
         id: CHANNEL - n as i64,
