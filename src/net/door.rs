@@ -117,7 +117,7 @@ impl Answer {
 }
 
 /// One printable line: control and bidi characters gone, cut at `most` characters.
-fn one_line(text: &str, most: usize) -> String {
+pub fn one_line(text: &str, most: usize) -> String {
     let clean: String = text
         .chars()
         .map(|c| if c.is_whitespace() { ' ' } else { c })
