@@ -79,6 +79,29 @@ pub struct Poll {
     pub multiple: bool,
 }
 
+impl Poll {
+    /// How long it is open, in seconds: a whole number and `s`, `m`, `h`, `d` or `w`; a day where nothing is said.
+    ///
+    /// # Errors
+    /// Anything else, with an example of what is right.
+    pub fn seconds(&self) -> Result<u64, String> {
+        let Some(text) = self.duration.as_deref().map(str::trim) else { return Ok(24 * 60 * 60) };
+        let number = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let unit = match text[number.len()..].trim() {
+            "s" => 1,
+            "m" => 60,
+            "h" => 60 * 60,
+            "d" => 24 * 60 * 60,
+            "w" => 7 * 24 * 60 * 60,
+            _ => 0,
+        };
+        match number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)) {
+            Some(seconds) if seconds > 0 => Ok(seconds),
+            _ => Err(format!("`{text}` is not a duration; write `30m`, `24h` or `7d`")),
+        }
+    }
+}
+
 /// `card = false`, or title, description and image of the link card written by hand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -132,4 +155,26 @@ pub struct Fields {
     pub people: BTreeMap<String, BTreeMap<String, String>>,
     /// Keys that only a network knows, from `[on.NAME]`; checked against the network's spec in `plan`.
     pub extra: BTreeMap<String, serde_json::Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_poll_is_open_for_as_long_as_it_says() {
+        let poll = |duration: Option<&str>| Poll {
+            question: None,
+            options: Vec::new(),
+            duration: duration.map(str::to_string),
+            multiple: false,
+        };
+        for (text, seconds) in [("30m", 1800), ("24h", 86_400), ("7d", 604_800), (" 2 w ", 1_209_600), ("90s", 90)] {
+            assert_eq!(poll(Some(text)).seconds(), Ok(seconds), "{text}");
+        }
+        assert_eq!(poll(None).seconds(), Ok(86_400));
+        for text in ["", "7", "d", "0d", "-1h", "1.5h", "1y", "99999999999999999999d", "9999999999999999999d"] {
+            assert!(poll(Some(text)).seconds().is_err(), "{text}");
+        }
+    }
 }

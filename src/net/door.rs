@@ -117,7 +117,7 @@ impl Answer {
 }
 
 /// One printable line: control and bidi characters gone, cut at `most` characters.
-fn one_line(text: &str, most: usize) -> String {
+pub fn one_line(text: &str, most: usize) -> String {
     let clean: String = text
         .chars()
         .map(|c| if c.is_whitespace() { ' ' } else { c })
@@ -270,6 +270,9 @@ impl Door {
     /// A [`Fault`] where there is no (whole) answer; `effect` is `Maybe` from the moment the request may have been
     /// read by the other side, for requests that write.
     pub async fn send(&self, request: Request) -> Result<Answer, Fault> {
+        for secret in &request.path_secrets {
+            self.redactor.learn(secret);
+        }
         for (_, secret) in &request.secret_headers {
             let value = secret.expose_secret();
             self.redactor.learn(secret);
