@@ -225,11 +225,6 @@ impl Door {
             .map_err(|error| Fault::local(format!("the HTTP client could not be made: {error}")))
     }
 
-    /// Whether requests go to a mirror on loopback.
-    pub(super) fn mirrored(&self) -> bool {
-        self.options.mirror.is_some()
-    }
-
     pub(super) fn target(&self, request: &Request) -> Result<Url, Fault> {
         let mut url = Url::parse(&request.url)
             .map_err(|error| Fault::local(format!("`{}` is not a URL: {error}", self.shown(request))))?;
