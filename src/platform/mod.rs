@@ -25,7 +25,10 @@ macro_rules! networks {
     };
 }
 
-networks!();
+networks! {
+    bluesky,
+    mastodon,
+}
 
 /// The network of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Platform> {
