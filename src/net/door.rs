@@ -117,7 +117,7 @@ impl Answer {
 }
 
 /// One printable line: control and bidi characters gone, cut at `most` characters.
-fn one_line(text: &str, most: usize) -> String {
+pub fn one_line(text: &str, most: usize) -> String {
     let clean: String = text
         .chars()
         .map(|c| if c.is_whitespace() { ' ' } else { c })
@@ -164,7 +164,7 @@ pub fn by_status(answer: &Answer) -> Option<Fault> {
     }
     fault.status = Some(answer.status);
     fault.request_id.clone_from(&answer.request_id);
-    fault.retry_at = named.or_else(|| match (kind, answer.rate) {
+    fault.retry_at = named.or(match (kind, answer.rate) {
         (Kind::Limited, Some(rate)) => Some(rate.reset),
         _ => None,
     });
@@ -200,6 +200,11 @@ impl Door {
     /// What keeps this door's messages clean; teach it every secret.
     pub fn redactor(&self) -> &Redactor {
         &self.redactor
+    }
+
+    /// Whether requests go to a mirror on loopback instead of the hosts that they name.
+    pub fn mirrored(&self) -> bool {
+        self.options.mirror.is_some()
     }
 
     /// Makes the client now, so that the first request need not wait for it.
@@ -358,7 +363,7 @@ impl Door {
             .find_map(|name| headers.get(*name)?.to_str().ok())
             .map(|id| one_line(&self.redactor.clean(id), 80));
         if let Some(why) = broken
-            && (status < 300 || status >= 500)
+            && !(300..500).contains(&status)
         {
             let mut fault = Fault::new(Kind::Protocol, format!("{asked}: {why}"));
             if request.write {

@@ -5,6 +5,8 @@
 mod contract;
 mod fit;
 mod spec;
+#[cfg(test)]
+mod stage;
 
 pub use contract::{
     AccountInfo, Ask, Content, ContentPost, Cx, Delete, Find, Found, MediaUse, Part, Piece, Platform, Post, Profile,
@@ -27,7 +29,10 @@ macro_rules! networks {
 
 networks! {
     bluesky,
+    feed,
     mastodon,
+    telegram,
+    webhook,
 }
 
 /// The network of this name.
