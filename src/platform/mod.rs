@@ -27,7 +27,10 @@ macro_rules! networks {
     };
 }
 
-networks!(telegram,);
+networks! {
+    discord,
+    telegram,
+}
 
 /// The network of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Platform> {

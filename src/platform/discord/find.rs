@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::api::{CROSSPOSTED, HAS_THREAD, Message, User, made};
 use super::{Mode, Network, bot, channel, message_receipt, mode, place, root, target, thread, thread_receipt};
 use crate::net::{Answer, Fault, Method};
-use crate::platform::{Cx, Find, Found, Post, Receipt};
+use crate::platform::{Cx, Find, Found, Platform, Post, Ready, Receipt};
 
 /// So many pages of 100 messages are read at most.
 const PAGES: usize = 5;
@@ -21,8 +21,13 @@ impl Find for Network {
             return Ok(Found::Unsure);
         }
         // what `prepare` found out may have been lost with the run
-        let known = [Some(ready), post.parent.as_ref().map(|parent| &parent.extra), Some(&cx.account.about)];
-        let guild = known.into_iter().flatten().find_map(|facts| facts["guild_id"].as_str());
+        let facts = match ready.get("guild_id") {
+            Some(_) => ready.clone(),
+            None => match Platform::prepare(self, cx, post).await? {
+                Ready::Now(facts) | Ready::Later { state: facts, .. } => facts,
+            },
+        };
+        let guild = facts["guild_id"].as_str();
         match post.payload["action"].as_str() {
             Some("crosspost") => on_root(cx, post, CROSSPOSTED, Receipt::clone).await,
             Some("thread") => on_root(cx, post, HAS_THREAD, |root| thread_receipt(root, guild)).await,

@@ -111,7 +111,7 @@ pub(super) fn message(body: &Value, files: &[File], most: usize) -> Result<(), R
             sum += text.chars().count();
             problems.length(&format!("embeds.{n}.{key}"), text, 0, most);
         }
-        if !embed["color"].is_null() && !embed["color"].as_u64().is_some_and(|color| color <= 0xff_ffff) {
+        if !embed["color"].is_null() && embed["color"].as_u64().is_none_or(|color| color > 0xff_ffff) {
             problems.add(&format!("embeds.{n}.color"), "NUMBER_TYPE_MAX", "int value should be less than or equal to 16777215.");
         }
     }
