@@ -29,7 +29,9 @@ macro_rules! networks {
 
 networks! {
     discord,
+    feed,
     telegram,
+    webhook,
 }
 
 /// The network of this name.
