@@ -101,7 +101,8 @@ fn twitter_text_extract() {
         let mentions = detect::x_mentions(text);
         let users: Vec<_> = mentions.iter().map(|found| found.range.start..found.user).collect();
         let whole: Vec<_> = mentions.iter().map(|found| found.range.clone()).collect();
-        let place = |ranges: Vec<std::ops::Range<usize>>| ranges.into_iter().map(|r| placed(text, r)).collect::<Vec<_>>();
+        let place =
+            |ranges: Vec<std::ops::Range<usize>>| ranges.into_iter().map(|r| placed(text, r)).collect::<Vec<_>>();
         match section.as_str() {
             "mentions" => judge.case(&name, parts(text, &users, SIGNS), strings(&case["expected"])),
             "mentions_with_indices" => judge.case(&name, place(users), expected_places(&case, &["screen_name"])),
@@ -133,7 +134,18 @@ fn twitter_text_extract() {
 
 #[test]
 fn twitter_text_validate() {
-    const EXCEPTIONS: &[(&str, &str)] = &[];
+    const EXCEPTIONS: &[(&str, &str)] = &[
+        ("tweets/Invalid Tweet: 141 characters (due to newline)", "the limit of config v1; v3 has 280"),
+        ("urls/Valid url: ipv6", "a valid address, but the counter of X knows only hosts with a top-level domain"),
+        (
+            "WeightedTweetsCounterTest/Count a mix of single byte single word, and double word unicode characters",
+            "config v2 weighs each code point of an emoji; v3 counts a sequence as 2",
+        ),
+        (
+            "WeightedTweetsCounterTest/Count unicode emoji chars outside the basic multilingual plane with skin tone modifiers",
+            "config v2 weighs each code point of an emoji; v3 counts a sequence as 2",
+        ),
+    ];
     let Some(path) = specs("twitter-text/validate.json") else { return };
     let mut judge = Judge::of("twitter-text validate", EXCEPTIONS);
     for (section, name, case) in sections(&path) {
@@ -219,7 +231,9 @@ fn bluesky_rich_text() {
 #[test]
 fn grapheme_breaks() {
     let Some(path) = specs("unicode/GraphemeBreakTest-15.0.txt") else { return };
-    let mut judge = Judge::of("grapheme breaks 15.0", &[]);
+    const EXCEPTIONS: &[(&str, &str)] =
+        &[("÷ 2701 × 200D × 2701 ÷", "U+2701 is no pictograph any more since Unicode 17, which is what is counted by")];
+    let mut judge = Judge::of("grapheme breaks 15.0", EXCEPTIONS);
     for line in std::fs::read_to_string(path).unwrap().lines() {
         let case = line.split('#').next().unwrap().trim();
         if case.is_empty() {
@@ -269,7 +283,9 @@ fn bluesky_syntax() {
     for (file, valid, check) in FILES {
         let cases = std::fs::read_to_string(folder.join(format!("{file}.txt"))).unwrap();
         // White space belongs to a case: some are wrong because of it.
-        for case in cases.lines().filter(|line| !line.is_empty() && !line.starts_with("# ") && !line.starts_with("#at:")) {
+        for case in
+            cases.lines().filter(|line| !line.is_empty() && !line.starts_with("# ") && !line.starts_with("#at:"))
+        {
             judge.case(&format!("{file}/{case}"), check(case), *valid);
         }
     }

@@ -134,7 +134,7 @@ impl Breaks {
             while !s.is_char_boundary(at) {
                 at += 1;
             }
-            let Break { end, mut next, mut level } = found;
+            let Break { mut end, mut next, mut level } = found;
             if within(&block, end) {
                 // A block is cut between its lines, and the indentation of the next one stays.
                 if let Some(line) = s[end..next].rfind('\n') {
@@ -146,7 +146,14 @@ impl Breaks {
             } else if within(&code, end) {
                 level = Level::Code;
             }
-            if end > 0 && next < s.len() && !within(&whole, end) && boundary(s, end) && boundary(s, next) {
+            // White space that belongs to a link stays with it.
+            if let Some(range) = held(&whole, end) {
+                end = range.end;
+            }
+            if let Some(range) = held(&whole, next) {
+                next = range.start;
+            }
+            if end > 0 && end <= next && next < s.len() && boundary(s, end) && boundary(s, next) {
                 all.push(Break { end, next, level });
             }
         }
@@ -265,9 +272,7 @@ fn whole(text: &Text) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = text
         .marks
         .iter()
-        .filter(|mark| {
-            matches!(mark.kind, Kind::Link { .. } | Kind::Mention { .. } | Kind::Tag { .. } | Kind::Bullet)
-        })
+        .filter(|mark| matches!(mark.kind, Kind::Link { .. } | Kind::Mention { .. } | Kind::Tag { .. } | Kind::Bullet))
         .map(|mark| mark.start..mark.end)
         .collect();
     found.extend(detect::draft(&text.text).into_iter().map(|mark| mark.start..mark.end));
@@ -289,10 +294,14 @@ fn ranges(text: &Text, wanted: impl Fn(&Kind) -> bool) -> Vec<Range<usize>> {
     found
 }
 
-/// Whether a place lies inside of one of the ranges, not at its edge. They are sorted and do not overlap.
-fn within(ranges: &[Range<usize>], at: usize) -> bool {
+/// The range that holds a place, not at its edge. They are sorted and do not overlap.
+fn held(ranges: &[Range<usize>], at: usize) -> Option<&Range<usize>> {
     let next = ranges.partition_point(|range| range.end <= at);
-    ranges.get(next).is_some_and(|range| range.start < at)
+    ranges.get(next).filter(|range| range.start < at)
+}
+
+fn within(ranges: &[Range<usize>], at: usize) -> bool {
+    held(ranges, at).is_some()
 }
 
 /// Whether a cluster ends here.
@@ -331,7 +340,8 @@ fn next_place(text: &str, from: usize) -> Option<Break> {
         };
         let next = at + c.len_utf8();
         let follows = text[next..].chars().next();
-        if follows.is_some_and(|c| !c.is_whitespace() && !"。！？｡、，；：」』）】》〉”’".contains(c)) {
+        if follows.is_some_and(|c| !c.is_whitespace() && !"。！？｡、，；：」』）】》〉”’".contains(c))
+        {
             return Some(Break { end: next, next, level });
         }
     }
@@ -351,7 +361,8 @@ fn ends_sentence(before: &str, after: &str) -> bool {
         '!' | '?' | '…' | '。' | '！' | '？' => !after.starts_with(char::is_lowercase),
         '.' => {
             let word = core[..core.len() - 1].rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or("");
-            let short = ["mr", "mrs", "ms", "dr", "prof", "st", "no", "nr", "vs", "etc", "ca", "bzw", "fig", "approx", "inc"];
+            let short =
+                ["mr", "mrs", "ms", "dr", "prof", "st", "no", "nr", "vs", "etc", "ca", "bzw", "fig", "approx", "inc"];
             !after.starts_with(char::is_lowercase)
                 && word.chars().count() > 1
                 && !(word.contains('.') && word.len() < 6)
@@ -396,7 +407,10 @@ mod tests {
 
     #[test]
     fn sentences_do_not_end_at_abbreviations() {
-        assert_eq!(plain("Mr. Smith met Dr. Jones today. Then he left", 34), ["Mr. Smith met Dr. Jones today.", "Then he left"]);
+        assert_eq!(
+            plain("Mr. Smith met Dr. Jones today. Then he left", 34),
+            ["Mr. Smith met Dr. Jones today.", "Then he left"]
+        );
         assert_eq!(plain("We use, e.g. Rust and some C", 20), ["We use, e.g. Rust", "and some C"]);
     }
 
@@ -430,10 +444,7 @@ mod tests {
 
     #[test]
     fn marks_are_carried_over() {
-        let text = Text {
-            text: "one two three".into(),
-            marks: vec![Mark { start: 4, end: 13, kind: Kind::Strong }],
-        };
+        let text = Text { text: "one two three".into(), marks: vec![Mark { start: 4, end: 13, kind: Kind::Strong }] };
         let pieces = split(&text, &|_, piece| piece.text.len() <= 7).unwrap();
         assert_eq!(pieces[0].marks, [Mark { start: 4, end: 7, kind: Kind::Strong }]);
         assert_eq!(pieces[1].marks, [Mark { start: 0, end: 5, kind: Kind::Strong }]);
@@ -457,7 +468,8 @@ mod tests {
 
     #[test]
     fn room_for_a_number_can_be_reserved() {
-        let pieces = split(&Text::plain("a b c d e f"), &|index, piece| piece.text.len() <= 5 - 2 * index.min(1)).unwrap();
+        let pieces =
+            split(&Text::plain("a b c d e f"), &|index, piece| piece.text.len() <= 5 - 2 * index.min(1)).unwrap();
         let pieces: Vec<&str> = pieces.iter().map(|piece| piece.text.as_str()).collect();
         assert_eq!(pieces, ["a b c", "d e", "f"]);
     }
