@@ -117,7 +117,7 @@ impl Answer {
 }
 
 /// One printable line: control and bidi characters gone, cut at `most` characters.
-fn one_line(text: &str, most: usize) -> String {
+pub fn one_line(text: &str, most: usize) -> String {
     let clean: String = text
         .chars()
         .map(|c| if c.is_whitespace() { ' ' } else { c })
@@ -164,7 +164,7 @@ pub fn by_status(answer: &Answer) -> Option<Fault> {
     }
     fault.status = Some(answer.status);
     fault.request_id.clone_from(&answer.request_id);
-    fault.retry_at = named.or_else(|| match (kind, answer.rate) {
+    fault.retry_at = named.or(match (kind, answer.rate) {
         (Kind::Limited, Some(rate)) => Some(rate.reset),
         _ => None,
     });
@@ -202,6 +202,11 @@ impl Door {
         &self.redactor
     }
 
+    /// Whether requests go to a mirror on loopback instead of the hosts that they name.
+    pub fn mirrored(&self) -> bool {
+        self.options.mirror.is_some()
+    }
+
     /// Makes the client now, so that the first request need not wait for it.
     pub fn warm(&self) {
         drop(self.client());
@@ -218,11 +223,6 @@ impl Door {
             })
             .as_ref()
             .map_err(|error| Fault::local(format!("the HTTP client could not be made: {error}")))
-    }
-
-    /// Whether requests go to a mirror on loopback.
-    pub(super) fn mirrored(&self) -> bool {
-        self.options.mirror.is_some()
     }
 
     pub(super) fn target(&self, request: &Request) -> Result<Url, Fault> {
@@ -255,6 +255,9 @@ impl Door {
     /// A [`Fault`] where there is no (whole) answer; `effect` is `Maybe` from the moment the request may have been
     /// read by the other side, for requests that write.
     pub async fn send(&self, request: Request) -> Result<Answer, Fault> {
+        for secret in &request.path_secrets {
+            self.redactor.learn(secret);
+        }
         for (_, secret) in &request.secret_headers {
             let value = secret.expose_secret();
             self.redactor.learn(secret);
@@ -345,7 +348,7 @@ impl Door {
             .find_map(|name| headers.get(*name)?.to_str().ok())
             .map(|id| one_line(&self.redactor.clean(id), 80));
         if let Some(why) = broken
-            && (status < 300 || status >= 500)
+            && !(300..500).contains(&status)
         {
             let mut fault = Fault::new(Kind::Protocol, format!("{asked}: {why}"));
             if request.write {

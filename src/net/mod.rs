@@ -12,7 +12,7 @@ mod record;
 mod redact;
 mod request;
 
-pub use door::{Answer, Door, DoorOptions, by_status};
+pub use door::{Answer, Door, DoorOptions, by_status, one_line};
 pub use fault::{Effect, Fault, Kind};
 pub use public::Fetched;
 pub use rate::{Rate, parse_retry_at};
