@@ -28,8 +28,10 @@ macro_rules! networks {
 }
 
 networks! {
+    bluesky,
     discord,
     feed,
+    mastodon,
     telegram,
     webhook,
 }
