@@ -33,7 +33,8 @@ pub fn split(text: &Text, fits: &dyn Fn(usize, &Text) -> bool) -> Result<Vec<Tex
     let breaks = Breaks::of(text);
     let mut pieces: Vec<Text> = Vec::new();
     let mut start = 0;
-    let mut guess = 8;
+    // How many bytes went into the piece before: the next one is probably as long.
+    let mut usual = 64;
     while start < text.text.len() && !(start > 0 && text.text[start..].trim().is_empty()) {
         let index = pieces.len();
         let first = breaks.all.partition_point(|found| found.end <= start);
@@ -41,11 +42,13 @@ pub fn split(text: &Text, fits: &dyn Fn(usize, &Text) -> bool) -> Result<Vec<Tex
         let fitting = |end: usize| fits(index, &piece(end));
         // A word as long as a book is not asked for as a whole, again for each piece of it.
         let word = breaks.all[first].end - start <= LONGEST_WORD;
-        let cut = match word.then(|| breaks.longest(first, guess, &fitting)).flatten() {
-            Some(furthest) => breaks.choose(start, first, furthest, &fitting),
+        let cut = match word.then(|| breaks.longest(first, start + usual, &fitting)).flatten() {
+            Some(furthest) => {
+                usual = breaks.all[furthest].end - start;
+                breaks.choose(start, first, furthest, &fitting)
+            }
             None => breaks.inside(text, start, first, &fitting)?,
         };
-        guess = breaks.all.partition_point(|found| found.end <= cut.end).saturating_sub(first + 1).max(1);
         pieces.push(piece(cut.end));
         start = cut.next;
     }
@@ -83,7 +86,7 @@ pub fn truncate(text: &Text, tail: &Text, fits: &dyn Fn(&Text) -> bool) -> Optio
         cut.paragraph(&tail);
         cut
     };
-    let end = match breaks.longest(0, 8, &|end| fits(&cut(end))) {
+    let end = match breaks.longest(0, 64, &|end| fits(&cut(end))) {
         // The last break is the end of the text; where it "fits" the white space behind it did not.
         Some(furthest) => breaks.all[furthest].end,
         None => breaks.inside(&body, 0, 0, &|end| fits(&cut(end))).ok()?.end,
@@ -168,12 +171,13 @@ impl Breaks {
         Breaks { all, whole }
     }
 
-    /// The index of the last break, from `first` on, that `fits`; `guess` is how many further it probably is.
+    /// The index of the last break, from `first` on, that `fits`; it is probably near the place `guess`.
     fn longest(&self, first: usize, guess: usize, fits: &dyn Fn(usize) -> bool) -> Option<usize> {
         let fits = |index: usize| fits(self.all[index].end);
         let last = self.all.len() - 1;
         // `good` fits, `bad` does not; both grow outwards from the guess.
-        let probe = (first + guess).min(last);
+        let near = self.all.partition_point(|found| found.end <= guess).saturating_sub(1);
+        let probe = near.clamp(first, last);
         let (mut good, mut bad) = (None, last + 1);
         let mut step = 1;
         if fits(probe) {
@@ -490,9 +494,9 @@ mod tests {
         };
         let pieces = split(&Text::plain(words.as_str()), &fits).unwrap();
         assert!(pieces.len() > 17);
-        assert!(asked.get() <= 9 * pieces.len(), "{} for {}", asked.get(), pieces.len());
+        assert!(asked.get() <= 7 * pieces.len(), "{} for {}", asked.get(), pieces.len());
         // Beside the first one, which is the whole text.
-        assert!(bytes.get() - words.len() <= 12 * words.len(), "{} for {}", bytes.get(), words.len());
+        assert!(bytes.get() - words.len() <= 8 * words.len(), "{} for {}", bytes.get(), words.len());
     }
 
     #[test]
