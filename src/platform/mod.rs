@@ -5,6 +5,8 @@
 mod contract;
 mod fit;
 mod spec;
+#[cfg(test)]
+mod stage;
 
 pub use contract::{
     AccountInfo, Ask, Content, ContentPost, Cx, Delete, Find, Found, MediaUse, Part, Piece, Platform, Post, Profile,
@@ -26,7 +28,11 @@ macro_rules! networks {
 }
 
 networks! {
+    bluesky,
+    discord,
     feed,
+    mastodon,
+    telegram,
     webhook,
 }
 

@@ -1,0 +1,211 @@
+//! Reading the journal: lists, search, one post with all its attempts, totals.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+use serde::{Deserialize, Serialize};
+
+use super::engine::{Error, Store};
+use super::rows::{self, Attempt, DeliveryRow, PartState, PostRow, ms};
+
+/// What `history` asks for; everything may be left out.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// Full-text: words, `"a phrase"`, `pre*`.
+    pub text: Option<String>,
+    pub account: Option<String>,
+    pub platform: Option<String>,
+    pub state: Option<PartState>,
+    pub since: Option<DateTime<Utc>>,
+    pub until: Option<DateTime<Utc>>,
+    /// Posts older than this id (for the next page).
+    pub before: Option<i64>,
+    pub limit: Option<usize>,
+}
+
+/// How many parts are in which state.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    pub posts: u64,
+    pub sent: u64,
+    pub queued: u64,
+    pub failed: u64,
+    pub unknown: u64,
+}
+
+impl Store {
+    /// Posts that fit, the newest first.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn posts(&self, query: Query) -> Result<Vec<PostRow>, Error> {
+        self.read(move |c| {
+            let mut sql = String::from("SELECT posts.* FROM posts WHERE 1");
+            let mut values: Vec<Box<dyn rusqlite::ToSql>> = Vec::new();
+            if let Some(text) = &query.text {
+                sql.push_str(" AND posts.id IN (SELECT rowid FROM posts_fts WHERE posts_fts MATCH ?)");
+                values.push(Box::new(fts(text)));
+            }
+            if let Some(before) = query.before {
+                sql.push_str(" AND posts.id < ?");
+                values.push(Box::new(before));
+            }
+            if let Some(since) = query.since {
+                sql.push_str(" AND posts.created_at >= ?");
+                values.push(Box::new(ms(since)));
+            }
+            if let Some(until) = query.until {
+                sql.push_str(" AND posts.created_at < ?");
+                values.push(Box::new(ms(until)));
+            }
+            if query.account.is_some() || query.platform.is_some() {
+                sql.push_str(" AND EXISTS (SELECT 1 FROM deliveries d WHERE d.post_id = posts.id");
+                if let Some(account) = query.account {
+                    sql.push_str(" AND d.account = ?");
+                    values.push(Box::new(account));
+                }
+                if let Some(platform) = query.platform {
+                    sql.push_str(" AND d.platform = ?");
+                    values.push(Box::new(platform));
+                }
+                sql.push(')');
+            }
+            if let Some(state) = query.state {
+                sql.push_str(
+                    " AND EXISTS (SELECT 1 FROM deliveries d JOIN parts p ON p.delivery_id = d.id WHERE d.post_id = posts.id AND p.state = ?)",
+                );
+                values.push(Box::new(state));
+            }
+            sql.push_str(" ORDER BY posts.id DESC LIMIT ?");
+            values.push(Box::new(query.limit.map_or(-1, |limit| limit as i64)));
+            c.prepare_cached(&sql)?.query_map(params_from_iter(values), rows::post)?.collect()
+        })
+        .await
+    }
+
+    /// One post.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn post(&self, id: i64) -> Result<Option<PostRow>, Error> {
+        self.read(move |c| c.query_row("SELECT * FROM posts WHERE id = ?1", [id], rows::post).optional()).await
+    }
+
+    /// The deliveries of a post with their parts, by account name.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn deliveries(&self, post: i64) -> Result<Vec<DeliveryRow>, Error> {
+        self.read(move |c| with_parts(c, "SELECT * FROM deliveries WHERE post_id = ?1 ORDER BY account", post)).await
+    }
+
+    /// One delivery with its parts.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn delivery(&self, id: i64) -> Result<Option<DeliveryRow>, Error> {
+        Ok(self.read(move |c| with_parts(c, "SELECT * FROM deliveries WHERE id = ?1", id)).await?.pop())
+    }
+
+    /// Deliveries with a part in this state, oldest first, with their parts.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn deliveries_in(&self, state: PartState) -> Result<Vec<DeliveryRow>, Error> {
+        self.read(move |c| {
+            with_parts(
+                c,
+                "SELECT * FROM deliveries WHERE id IN (SELECT delivery_id FROM parts WHERE state = ?1) ORDER BY id",
+                state,
+            )
+        })
+        .await
+    }
+
+    /// All that was tried for a post, in order.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn attempts(&self, post: i64) -> Result<Vec<Attempt>, Error> {
+        self.read(move |c| {
+            c.prepare_cached(
+                "SELECT a.* FROM attempts a JOIN parts p ON p.id = a.part_id JOIN deliveries d ON d.id = p.delivery_id
+                 WHERE d.post_id = ?1 ORDER BY a.began_at, a.id",
+            )?
+            .query_map([post], |row| {
+                Ok(Attempt {
+                    part_id: row.get("part_id")?,
+                    phase: row.get("phase")?,
+                    began_at: rows::time(row.get("began_at")?),
+                    ended_at: rows::time_opt(row, "ended_at")?,
+                    outcome: row.get("outcome")?,
+                    fault: rows::json_opt(row, "fault")?,
+                })
+            })?
+            .collect()
+        })
+        .await
+    }
+
+    /// How full the journal is.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn totals(&self) -> Result<Totals, Error> {
+        self.read(|c| {
+            let count = |sql: &str| c.query_row(sql, [], |row| row.get::<_, u64>(0));
+            Ok(Totals {
+                posts: count("SELECT count(*) FROM posts")?,
+                sent: count("SELECT count(*) FROM parts WHERE state = 'sent'")?,
+                queued: count("SELECT count(*) FROM parts WHERE state IN ('queued','preparing','sending')")?,
+                failed: count("SELECT count(*) FROM parts WHERE state = 'failed'")?,
+                unknown: count("SELECT count(*) FROM parts WHERE state = 'unknown'")?,
+            })
+        })
+        .await
+    }
+}
+
+fn with_parts(c: &Connection, sql: &str, value: impl rusqlite::ToSql) -> rusqlite::Result<Vec<DeliveryRow>> {
+    let mut deliveries: Vec<DeliveryRow> =
+        c.prepare_cached(sql)?.query_map(params![value], rows::delivery)?.collect::<Result<_, _>>()?;
+    let mut statement = c.prepare_cached("SELECT * FROM parts WHERE delivery_id = ?1 ORDER BY idx")?;
+    for delivery in &mut deliveries {
+        delivery.parts = statement.query_map([delivery.id], rows::part)?.collect::<Result<_, _>>()?;
+    }
+    Ok(deliveries)
+}
+
+/// A person's words as an FTS5 query that cannot be a syntax error: each word quoted, phrases and a final `*` kept.
+fn fts(text: &str) -> String {
+    let mut query = String::new();
+    for (index, piece) in text.split('"').enumerate() {
+        let quoted = |word: &str| {
+            let prefix = word.ends_with('*');
+            let word = word.trim_matches('*');
+            format!("\"{word}\"{}", if prefix { "*" } else { "" })
+        };
+        let terms: Vec<String> = if index % 2 == 1 {
+            vec![format!("\"{piece}\"")]
+        } else {
+            piece.split_whitespace().filter(|word| !word.trim_matches('*').is_empty()).map(quoted).collect()
+        };
+        for term in terms {
+            query.push_str(if query.is_empty() { "" } else { " " });
+            query.push_str(&term);
+        }
+    }
+    if query.is_empty() { "\"\"".into() } else { query }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fts;
+
+    #[test]
+    fn any_words_make_a_valid_query() {
+        assert_eq!(fts("ferris 2.0"), "\"ferris\" \"2.0\"");
+        assert_eq!(fts("rel* \"two words\" OR"), "\"rel\"* \"two words\" \"OR\"");
+        assert_eq!(fts("  "), "\"\"");
+        assert_eq!(fts("* a\"b"), "\"a\" \"b\"");
+    }
+}
