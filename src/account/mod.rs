@@ -28,7 +28,7 @@ pub use chain::{Chain, Given, SecretField, variable};
 pub use config::{Config, LimitOverrides, People, limits_of};
 pub use keyring::status as keyring_status;
 pub use near::{did_you_mean, nearest};
-pub use project::{Declared, Project};
+pub use project::{Declared, Known, Project};
 pub use targets::{Book, Target, valid_name};
 pub use toml_file::FileError;
 

@@ -116,7 +116,7 @@ fn same(a: &str, b: &str) -> bool {
 
 fn push(targets: &mut Vec<Target>, target: Target) {
     let known = |known: &Target| match (known, &target) {
-        (Target::Account(a), Target::Account(b)) => a.id == b.id,
+        (Target::Account(a), Target::Account(b)) => same(&a.name, &b.name),
         (a, b) => a == b,
     };
     if !targets.iter().any(known) {
