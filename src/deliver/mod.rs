@@ -1,1 +1,16 @@
+//! Outbox to platform: the only room that knows both, and the only one that decides about repeats.
+//!
+//! The order of things for one part, each step on disk before the next: claimed (`preparing`), prepared (checkpoints), `sending`,
+//! the one visible request, then `sent`, `failed`, `unknown` or queued again. [`verdict`] is the table of decisions.
 
+mod add;
+mod engine;
+mod owner;
+mod session;
+mod verdict;
+mod worker;
+
+pub use add::{AddOptions, Order, Written};
+pub use engine::{Engine, Event, EventKind, Options};
+pub use session::Session;
+pub use verdict::{Phase, Situation, TRIES, Verdict, next_try, verdict};

@@ -1,1 +1,87 @@
+//! `xpost mock`: the twins of all networks on loopback.
 
+use std::path::Path;
+
+use crate::platform::{self, Platform, TwinAccount};
+use crate::twin::{Server, ServerOptions};
+
+/// Serves the twins of all platforms.
+///
+/// # Errors
+/// The port is taken, or the system gives no socket or thread.
+pub fn serve(options: &ServerOptions) -> std::io::Result<Server> {
+    Server::start(platform::ALL.iter().map(|one| (one.spec().name.to_string(), one.twin())).collect(), options)
+}
+
+/// A throw-away account of a served twin, which is told of it. `home` is a directory that platforms of this machine may write to.
+pub fn account(server: &Server, platform: &dyn Platform, n: usize, home: &Path) -> TwinAccount {
+    let account = platform.twin_account(n, home);
+    server.welcome(platform.spec().name, &account.settings);
+    account
+}
+
+/// How to point xpost at a served twin, for people.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Hint {
+    pub platform: &'static str,
+    /// The hosts that the twin answers for; none for platforms that need no server.
+    pub hosts: Vec<String>,
+    /// Set this in the environment, and every request to those hosts goes to the twin.
+    pub mirror: String,
+    /// The server to give to `xpost account add`.
+    pub server: String,
+    /// Settings to give, `key = value`.
+    pub settings: Vec<(String, String)>,
+    /// Secret fields that the twin takes. They are of no worth anywhere else, so they may be shown.
+    pub secrets: Vec<(String, String)>,
+}
+
+/// The hints for all platforms. Their accounts are made on the way, as by [`account`].
+pub fn hints(server: &Server, home: &Path) -> Vec<Hint> {
+    use secrecy::ExposeSecret;
+    platform::ALL
+        .iter()
+        .map(|one| {
+            let twin = account(server, *one, 0, home);
+            let settings = twin.settings.as_object().into_iter().flatten();
+            Hint {
+                platform: one.spec().name,
+                hosts: one.twin().hosts(),
+                mirror: format!("XPOST_MIRROR={}", server.url()),
+                server: twin.server,
+                settings: settings
+                    .map(|(key, value)| (key.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_string)))
+                    .collect(),
+                secrets: twin
+                    .secrets
+                    .iter()
+                    .map(|(name, secret)| (name.clone(), secret.expose_secret().to_string()))
+                    .collect(),
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_twins_are_served_and_no_host_twice() {
+        let server = serve(&ServerOptions::default()).unwrap();
+        let hints = hints(&server, Path::new("home"));
+        assert_eq!(hints.len(), platform::ALL.len());
+        let mut hosts: Vec<_> = hints.iter().flat_map(|hint| &hint.hosts).map(|host| host.to_lowercase()).collect();
+        hosts.sort();
+        let all = hosts.len();
+        hosts.dedup();
+        assert_eq!(hosts.len(), all);
+        for (platform, hint) in platform::ALL.iter().zip(&hints) {
+            let wanted = platform.spec().fields.iter().filter(|field| field.required);
+            for field in wanted {
+                let given = hint.settings.iter().chain(&hint.secrets).any(|(name, _)| name == field.name);
+                assert!(given, "the twin's account of {} has no `{}`", hint.platform, field.name);
+            }
+        }
+    }
+}

@@ -117,7 +117,7 @@ impl Answer {
 }
 
 /// One printable line: control and bidi characters gone, cut at `most` characters.
-fn one_line(text: &str, most: usize) -> String {
+pub fn one_line(text: &str, most: usize) -> String {
     let clean: String = text
         .chars()
         .map(|c| if c.is_whitespace() { ' ' } else { c })
@@ -164,7 +164,7 @@ pub fn by_status(answer: &Answer) -> Option<Fault> {
     }
     fault.status = Some(answer.status);
     fault.request_id.clone_from(&answer.request_id);
-    fault.retry_at = named.or_else(|| match (kind, answer.rate) {
+    fault.retry_at = named.or(match (kind, answer.rate) {
         (Kind::Limited, Some(rate)) => Some(rate.reset),
         _ => None,
     });
@@ -202,40 +202,30 @@ impl Door {
         &self.redactor
     }
 
+    /// Whether requests go to a mirror on loopback instead of the hosts that they name.
+    pub fn mirrored(&self) -> bool {
+        self.options.mirror.is_some()
+    }
+
     /// Makes the client now, so that the first request need not wait for it.
     pub fn warm(&self) {
         drop(self.client());
     }
 
-    fn client(&self) -> Result<&reqwest::Client, Fault> {
+    pub(super) fn client(&self) -> Result<&reqwest::Client, Fault> {
         self.client
             .get_or_init(|| {
-                let builder = || {
-                    let builder = reqwest::Client::builder()
-                        .user_agent(USER_AGENT)
-                        .redirect(reqwest::redirect::Policy::none())
-                        .retry(reqwest::retry::never())
-                        .connect_timeout(CONNECT_TIMEOUT);
-                    // a mirror is loopback: neither a proxy nor a certificate has any business there
-                    if self.options.mirror.is_some() {
-                        builder.no_proxy().tls_certs_only(std::iter::empty())
-                    } else {
-                        builder
-                    }
-                };
-                builder().build().or_else(|_| {
-                    // a machine without a certificate store (slim containers): bring our own
-                    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS
-                        .iter()
-                        .filter_map(|der| reqwest::Certificate::from_der(der).ok());
-                    builder().tls_certs_only(roots).build().map_err(|error| chain(&error))
+                // a mirror is loopback: neither a proxy nor a certificate has any business there
+                let mirrored = self.options.mirror.is_some();
+                build(&|builder| {
+                    if mirrored { builder.no_proxy().tls_certs_only(std::iter::empty()) } else { builder }
                 })
             })
             .as_ref()
             .map_err(|error| Fault::local(format!("the HTTP client could not be made: {error}")))
     }
 
-    fn target(&self, request: &Request) -> Result<Url, Fault> {
+    pub(super) fn target(&self, request: &Request) -> Result<Url, Fault> {
         let mut url = Url::parse(&request.url)
             .map_err(|error| Fault::local(format!("`{}` is not a URL: {error}", self.shown(request))))?;
         if !matches!(url.scheme(), "https" | "http") || !url.has_host() {
@@ -265,6 +255,9 @@ impl Door {
     /// A [`Fault`] where there is no (whole) answer; `effect` is `Maybe` from the moment the request may have been
     /// read by the other side, for requests that write.
     pub async fn send(&self, request: Request) -> Result<Answer, Fault> {
+        for secret in &request.path_secrets {
+            self.redactor.learn(secret);
+        }
         for (_, secret) in &request.secret_headers {
             let value = secret.expose_secret();
             self.redactor.learn(secret);
@@ -355,7 +348,7 @@ impl Door {
             .find_map(|name| headers.get(*name)?.to_str().ok())
             .map(|id| one_line(&self.redactor.clean(id), 80));
         if let Some(why) = broken
-            && (status < 300 || status >= 500)
+            && !(300..500).contains(&status)
         {
             let mut fault = Fault::new(Kind::Protocol, format!("{asked}: {why}"));
             if request.write {
@@ -373,7 +366,7 @@ impl Door {
         Ok(answer)
     }
 
-    fn transport(&self, error: &reqwest::Error, write: bool, asked: &str) -> Fault {
+    pub(super) fn transport(&self, error: &reqwest::Error, write: bool, asked: &str) -> Fault {
         let why = self.redactor.clean(&chain(error));
         // what failed before the request went out had no effect; all else may have had one
         if error.is_builder() {
@@ -389,8 +382,29 @@ impl Door {
     }
 }
 
+/// A client that follows nothing and repeats nothing; `dress` adds what is special about it.
+pub(super) fn build(
+    dress: &dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) -> Result<reqwest::Client, String> {
+    let builder = || {
+        dress(
+            reqwest::Client::builder()
+                .user_agent(USER_AGENT)
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .connect_timeout(CONNECT_TIMEOUT),
+        )
+    };
+    builder().build().or_else(|_| {
+        // a machine without a certificate store (slim containers): bring our own
+        let roots =
+            webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().filter_map(|der| reqwest::Certificate::from_der(der).ok());
+        builder().tls_certs_only(roots).build().map_err(|error| chain(&error))
+    })
+}
+
 /// The causes of a failed request, joined; not reqwest's own words, which hold the URL and with it perhaps a secret.
-fn chain(error: &reqwest::Error) -> String {
+pub(super) fn chain(error: &reqwest::Error) -> String {
     let mut text = String::new();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -418,11 +432,11 @@ async fn open(part: &FilePart) -> Result<ReaderStream<tokio::fs::File>, Fault> {
     Ok(ReaderStream::with_capacity(file, 64 * 1024))
 }
 
-fn header_name(name: &str) -> Result<HeaderName, Fault> {
+pub(super) fn header_name(name: &str) -> Result<HeaderName, Fault> {
     HeaderName::try_from(name).map_err(|_| Fault::local(format!("`{name}` is not a header name")))
 }
 
-fn header_value(value: &str) -> Result<HeaderValue, Fault> {
+pub(super) fn header_value(value: &str) -> Result<HeaderValue, Fault> {
     // the value may be a secret, so it is not part of the message
     HeaderValue::try_from(value)
         .map_err(|_| Fault::local("a header value holds a line break or another control character".to_string()))

@@ -6,13 +6,15 @@
 
 mod door;
 mod fault;
+mod public;
 mod rate;
 mod record;
 mod redact;
 mod request;
 
-pub use door::{Answer, Door, DoorOptions, by_status};
+pub use door::{Answer, Door, DoorOptions, by_status, one_line};
 pub use fault::{Effect, Fault, Kind};
+pub use public::Fetched;
 pub use rate::{Rate, parse_retry_at};
 pub use redact::Redactor;
 pub use request::{Body, FilePart, Method, Request};

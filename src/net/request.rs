@@ -10,18 +10,32 @@ pub use reqwest::Method;
 /// One request. Build it with [`Request::get`] or [`Request::post`] and the methods below; secrets only through
 /// [`Request::bearer`], [`Request::secret_header`] and [`Request::secret_path`], which the door keeps out of every log
 /// and message.
-#[derive(Debug)]
 pub struct Request {
     pub(super) method: Method,
     pub(super) url: String,
     pub(super) headers: Vec<(String, String)>,
     pub(super) secret_headers: Vec<(String, SecretString)>,
+    /// What [`Request::secret_path`] put into the URL, for the door's redactor.
+    pub(super) path_secrets: Vec<SecretString>,
     pub(super) query: Vec<(String, String)>,
     pub(super) body: Body,
     /// For the log and messages: the URL with secrets left out.
     pub(super) shown_url: Option<String>,
     pub(super) timeout: Option<std::time::Duration>,
     pub(super) write: bool,
+}
+
+/// As the log would show it: without what [`Request::secret_path`] and [`Request::secret_header`] put in.
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("url", self.shown_url.as_ref().unwrap_or(&self.url))
+            .field("headers", &self.headers)
+            .field("query", &self.query)
+            .field("body", &self.body)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a request carries.
@@ -58,6 +72,7 @@ impl Request {
             url: url.into(),
             headers: Vec::new(),
             secret_headers: Vec::new(),
+            path_secrets: Vec::new(),
             query: Vec::new(),
             body: Body::Empty,
             shown_url: None,
@@ -78,6 +93,7 @@ impl Request {
         let shown = self.url.clone();
         self.url = self.url.replace("{secret}", secret.expose_secret());
         self.shown_url = Some(shown);
+        self.path_secrets.push(secret.clone());
         self
     }
 
@@ -119,5 +135,22 @@ impl Request {
     pub fn timeout(mut self, timeout: std::time::Duration) -> Request {
         self.timeout = Some(timeout);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_is_shown_by_debug() {
+        let request = Request::post("https://example.org/bot{secret}/send")
+            .secret_path(&SecretString::from("path-secret"))
+            .bearer(&SecretString::from("header-secret"))
+            .query("a", "b");
+        let shown = format!("{request:?}");
+        assert!(!shown.contains("path-secret") && !shown.contains("header-secret"), "{shown}");
+        assert!(shown.contains("/bot{secret}/send"), "{shown}");
+        assert!(request.url.ends_with("/botpath-secret/send"));
     }
 }

@@ -5,6 +5,8 @@
 mod contract;
 mod fit;
 mod spec;
+#[cfg(test)]
+mod stage;
 
 pub use contract::{
     AccountInfo, Ask, Content, ContentPost, Cx, Delete, Find, Found, MediaUse, Part, Piece, Platform, Post, Profile,
@@ -25,7 +27,11 @@ macro_rules! networks {
     };
 }
 
-networks!();
+networks! {
+    feed,
+    telegram,
+    webhook,
+}
 
 /// The network of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Platform> {

@@ -91,6 +91,8 @@ pub enum FieldKind {
     Table,
     /// A directory on this machine.
     Directory,
+    /// One of several kinds (`false` or a word, `true` or a table), checked by the network's own code.
+    Any,
 }
 
 /// How much text, counted how, written how.

@@ -201,13 +201,31 @@ fn commit(connection: &mut Connection, batch: Vec<(WriteJob, oneshot::Sender<Res
         let result = one(&mut tx, job).unwrap_or_else(|error| Err(Error::from_sqlite(&error, path)));
         waiting.push((reply, result));
     }
+    crash_point();
     // nobody is told of success before the disk has it
     let failed = tx.commit().err().map(|error| Error::from_sqlite(&error, path));
+    crash_point();
     for (reply, result) in waiting {
         drop(reply.send(match &failed {
             Some(error) => Err(error.clone()),
             None => result,
         }));
+    }
+}
+
+/// For the crash test, in debug builds alone: `XPOST_TEST_CRASH=N` kills this process at the Nth commit, before it reaches the disk
+/// (odd) or right after (even).
+fn crash_point() {
+    #[cfg(debug_assertions)]
+    {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        static AT: std::sync::OnceLock<Option<usize>> = std::sync::OnceLock::new();
+        static COMMITS: AtomicUsize = AtomicUsize::new(0);
+        let at = *AT.get_or_init(|| std::env::var("XPOST_TEST_CRASH").ok()?.parse().ok());
+        let passed = COMMITS.fetch_add(1, Ordering::Relaxed) + 1;
+        if at == Some(passed) {
+            std::process::abort();
+        }
     }
 }
 

@@ -13,5 +13,5 @@ mod rows;
 pub use engine::{Error, Store, private_directory, private_file};
 pub use history::{Query, Totals};
 pub use home::Home;
-pub use outbox::{Add, Added, Claim, Claimed, NewDelivery, NewPart, Scope, Settled};
+pub use outbox::{Add, Added, Claim, Claimed, NewDelivery, NewPart, Scope, Settled, Try};
 pub use rows::{Account, Attempt, DeliveryRow, NewAccount, PartRow, PartState, PostRow, SecretSource};

@@ -91,6 +91,19 @@ pub struct Claimed {
     pub parent: Option<Value>,
 }
 
+/// One thing that was tried for a part.
+#[derive(Debug, Clone)]
+pub struct Try {
+    /// What [`Store::sending`] gave, for the write it began.
+    pub attempt: Option<i64>,
+    /// `prepare`, `publish`, `find`.
+    pub phase: &'static str,
+    pub began: DateTime<Utc>,
+    /// `ok`, `later`, `fault`, `found`, `not found`, `unsure`.
+    pub outcome: &'static str,
+    pub fault: Option<Fault>,
+}
+
 /// How a try ended, for [`Store::settle`].
 #[derive(Debug, Clone)]
 pub enum Settled {
@@ -292,17 +305,9 @@ impl Store {
     ///
     /// # Errors
     /// The database cannot be written.
-    pub async fn attempt(
-        &self,
-        part: i64,
-        began: Option<i64>,
-        phase: &'static str,
-        at: (DateTime<Utc>, DateTime<Utc>),
-        outcome: &'static str,
-        fault: Option<Fault>,
-    ) -> Result<(), Error> {
+    pub async fn tried(&self, part: i64, tried: Try, now: DateTime<Utc>) -> Result<(), Error> {
         self.write(move |tx| {
-            write_attempt(tx, part, began, phase, at, outcome, fault.as_ref())?;
+            write_attempt(tx, part, &tried, now)?;
             Ok(Ok(()))
         })
         .await
@@ -312,13 +317,12 @@ impl Store {
     ///
     /// # Errors
     /// The part is not ours any more, or the disk is full.
-    #[expect(clippy::too_many_arguments, reason = "one transaction, all of its facts")]
     pub async fn settle(
         &self,
         part: i64,
         owner: &str,
         settled: Settled,
-        attempt: Option<(Option<i64>, &'static str, DateTime<Utc>, &'static str, Option<Fault>)>,
+        tried: Option<Try>,
         now: DateTime<Utc>,
         not_before: Option<(DateTime<Utc>, String)>,
     ) -> Result<(), Error> {
@@ -362,8 +366,8 @@ impl Store {
             if let Err(error) = ours(changed) {
                 return Ok(Err(error));
             }
-            if let Some((began, phase, from, outcome, fault)) = attempt {
-                write_attempt(tx, part, began, phase, (from, now), outcome, fault.as_ref())?;
+            if let Some(tried) = tried {
+                write_attempt(tx, part, &tried, now)?;
             }
             if let Some((until, why)) = not_before {
                 tx.prepare_cached(
@@ -473,7 +477,7 @@ impl Store {
                 return Ok(Err(Error::Conflict(format!("part {part} is not unknown any more"))));
             }
             let outcome = if receipt.is_some() { "found" } else { "not found" };
-            write_attempt(tx, part, None, phase, (now, now), outcome, None)?;
+            write_attempt(tx, part, &Try { attempt: None, phase, began: now, outcome, fault: None }, now)?;
             Ok(Ok(()))
         })
         .await
@@ -486,7 +490,12 @@ impl Store {
     pub async fn deleted(&self, part: i64, now: DateTime<Utc>) -> Result<(), Error> {
         self.write(move |tx| {
             tx.execute("UPDATE parts SET deleted_at = ?2 WHERE id = ?1", params![part, ms(now)])?;
-            write_attempt(tx, part, None, "delete", (now, now), "ok", None)?;
+            write_attempt(
+                tx,
+                part,
+                &Try { attempt: None, phase: "delete", began: now, outcome: "ok", fault: None },
+                now,
+            )?;
             Ok(Ok(()))
         })
         .await
@@ -636,23 +645,15 @@ fn renew(tx: &Transaction, delivery: i64, target: &NewDelivery, add: &Add, now: 
     insert_parts(tx, delivery, target, add, now)
 }
 
-fn write_attempt(
-    tx: &Transaction,
-    part: i64,
-    began: Option<i64>,
-    phase: &str,
-    at: (DateTime<Utc>, DateTime<Utc>),
-    outcome: &str,
-    fault: Option<&Fault>,
-) -> rusqlite::Result<()> {
-    let fault = fault.and_then(|fault| serde_json::to_string(fault).ok());
-    match began {
+fn write_attempt(tx: &Transaction, part: i64, tried: &Try, now: DateTime<Utc>) -> rusqlite::Result<()> {
+    let fault = tried.fault.as_ref().and_then(|fault| serde_json::to_string(fault).ok());
+    match tried.attempt {
         Some(id) => tx
             .prepare_cached("UPDATE attempts SET ended_at = ?2, outcome = ?3, fault = ?4 WHERE id = ?1")?
-            .execute(params![id, ms(at.1), outcome, fault])?,
+            .execute(params![id, ms(now), tried.outcome, fault])?,
         None => tx
             .prepare_cached("INSERT INTO attempts (part_id, phase, began_at, ended_at, outcome, fault) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-            .execute(params![part, phase, ms(at.0), ms(at.1), outcome, fault])?,
+            .execute(params![part, tried.phase, ms(tried.began), ms(now), tried.outcome, fault])?,
     };
     Ok(())
 }

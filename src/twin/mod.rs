@@ -4,8 +4,14 @@
 //! does HTTP, faults, the log of exchanges and the page.
 
 mod http;
+mod inject;
+mod page;
+mod server;
+mod wire;
 
 pub use http::{FormPart, Incoming, Reply};
+pub use inject::{Inject, What, When};
+pub use server::{Exchange, Server, ServerOptions};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -32,6 +38,12 @@ pub trait Twin: Send {
 
     /// Makes every session that was handed out invalid, where the network has sessions; a fixed token stays good.
     fn expire_sessions(&mut self) {}
+
+    /// Tells the settings of an account that was made for this stand-in: a platform that is no server (a directory on this machine)
+    /// learns so where its posts are.
+    fn welcome(&mut self, settings: &Value) {
+        let _ = settings;
+    }
 
     /// All that was posted and not deleted, oldest first.
     fn timeline(&self) -> Vec<Seen>;

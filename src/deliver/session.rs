@@ -1,0 +1,205 @@
+//! One account at work: its row, its secrets, and what the network says of its budget.
+
+use std::sync::{Mutex, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Duration, Utc};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use super::engine::{Engine, store_fault};
+use super::owner::login_lock;
+use crate::account::Secrets;
+use crate::net::{Fault, Kind, Rate};
+use crate::platform::{AccountInfo, Cx, Delete, Find, Platform, Profile, Receipt, Sink};
+use crate::store::Account;
+
+/// What a server said of itself is asked again after this long.
+const ABOUT_AGE: Duration = Duration::hours(24);
+
+/// An account with its secrets in hand.
+pub struct Session {
+    pub account: Account,
+    pub info: AccountInfo,
+    pub platform: &'static dyn Platform,
+    pub(super) secrets: RwLock<Secrets>,
+    pub(super) rate: Mutex<Option<Rate>>,
+}
+
+/// The account as platforms see it.
+pub(super) fn info(account: &Account) -> AccountInfo {
+    AccountInfo {
+        name: account.name.clone(),
+        platform: account.platform.clone(),
+        server: account.server.clone(),
+        remote_id: account.remote_id.clone(),
+        handle: account.handle.clone(),
+        settings: account.settings.clone(),
+        about: account.about.clone(),
+    }
+}
+
+impl Session {
+    /// The context for one call of the platform.
+    pub(super) fn cx<'a>(&'a self, engine: &'a Engine, sink: &'a dyn Sink) -> Cx<'a> {
+        Cx {
+            door: engine.door(),
+            platform: self.platform,
+            account: &self.info,
+            secrets: &self.secrets,
+            sink,
+            rate: &self.rate,
+        }
+    }
+
+    /// The network's last word on the budget: when it is used up, the time at which it is full again.
+    pub(super) fn spent(&self) -> Option<DateTime<Utc>> {
+        let rate = *self.rate.lock().unwrap_or_else(PoisonError::into_inner);
+        rate.filter(|rate| rate.remaining == 0).map(|rate| rate.reset)
+    }
+}
+
+/// The sink of calls outside a delivery: sessions are kept, everything else has no place.
+pub(super) struct Quiet<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) account: &'a Account,
+}
+
+#[async_trait]
+impl Sink for Quiet<'_> {
+    async fn save(&self, _: &Value) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn keep(&self, secrets: &Secrets) -> Result<(), Fault> {
+        self.engine.vault().keep(self.account, secrets).await
+    }
+
+    async fn uploaded(&self, _: &str, _: &str) -> Result<Option<Value>, Fault> {
+        Ok(None)
+    }
+
+    async fn remember_upload(&self, _: &str, _: &str, _: &Value, _: DateTime<Utc>) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn progress(&self, _: &str) {}
+}
+
+impl Engine {
+    /// Loads an account's secrets.
+    ///
+    /// # Errors
+    /// The platform is not known to this program, or the secrets cannot be had.
+    pub async fn session(&self, account: Account) -> Result<Session, Fault> {
+        let platform = (self.options().networks)(&account.platform).ok_or_else(|| {
+            Fault::new(Kind::Unsupported, format!("this xpost knows no network `{}`", account.platform))
+        })?;
+        let secrets = self.vault().load(&account).await?;
+        for secret in secrets.values() {
+            self.door().redactor().learn(secret);
+        }
+        Ok(Session { info: info(&account), account, platform, secrets: RwLock::new(secrets), rate: Mutex::new(None) })
+    }
+
+    /// Renews the login, one process at a time: whoever waited takes what the other one got.
+    ///
+    /// # Errors
+    /// The network refuses, or the renewed login cannot be kept.
+    pub(super) async fn refresh(&self, session: &Session, sink: &dyn Sink) -> Result<bool, Fault> {
+        let _lock = login_lock(self.locks(), session.account.id).await?;
+        let now_kept = self.vault().load(&session.account).await?;
+        let changed = {
+            let mut held = session.secrets.write().unwrap_or_else(PoisonError::into_inner);
+            let same = now_kept.iter().all(|(name, secret)| {
+                held.get(name).is_some_and(|known| known.expose_secret() == secret.expose_secret())
+            });
+            for secret in now_kept.values() {
+                self.door().redactor().learn(secret);
+            }
+            held.extend(now_kept);
+            !same
+        };
+        if changed {
+            return Ok(true);
+        }
+        session.platform.refresh(&session.cx(self, sink)).await
+    }
+
+    /// Makes sure that what the server says of itself is known and not too old.
+    ///
+    /// # Errors
+    /// Nothing is known yet and the server cannot be asked.
+    pub(super) async fn learn(&self, session: &mut Session, sink: &dyn Sink) -> Result<(), Fault> {
+        let now = Utc::now();
+        let age = session.account.about_at.map(|at| now - at);
+        if age.is_some_and(|age| age < ABOUT_AGE && age > -ABOUT_AGE) {
+            return Ok(());
+        }
+        let found = match session.platform.discover(&session.cx(self, sink)).await {
+            Err(fault) if fault.kind == Kind::Auth && self.refresh(session, sink).await? => {
+                session.platform.discover(&session.cx(self, sink)).await
+            }
+            found => found,
+        };
+        match found {
+            Ok(about) => {
+                self.store().account_about(session.account.id, about.clone(), now).await.map_err(store_fault)?;
+                session.info.about = about;
+                session.account.about_at = Some(now);
+                Ok(())
+            }
+            // old facts are better than no post
+            Err(_) if age.is_some() => Ok(()),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Who the credentials belong to, asked of the network; the answer and what the server says of itself are kept.
+    ///
+    /// # Errors
+    /// The network refuses the credentials or cannot be reached.
+    pub async fn check(&self, account: Account) -> Result<(Account, Profile), Fault> {
+        let mut session = self.session(account.clone()).await?;
+        let sink = Quiet { engine: self, account: &account };
+        session.account.about_at = None;
+        self.learn(&mut session, &sink).await?;
+        let profile = match session.platform.whoami(&session.cx(self, &sink)).await {
+            Err(fault) if fault.kind == Kind::Auth && self.refresh(&session, &sink).await? => {
+                session.platform.whoami(&session.cx(self, &sink)).await
+            }
+            said => said,
+        }?;
+        let mut account = session.account;
+        account.about = session.info.about;
+        account.remote_id.clone_from(&profile.id);
+        account.handle.clone_from(&profile.handle);
+        account.url.clone_from(&profile.url);
+        account.checked_at = Some(Utc::now());
+        self.store().account_update(account.clone()).await.map_err(store_fault)?;
+        Ok((account, profile))
+    }
+
+    /// Takes one posted part back.
+    ///
+    /// # Errors
+    /// The network cannot do that, or refuses.
+    pub async fn delete(&self, session: &Session, part: i64, receipt: &Receipt) -> Result<(), Fault> {
+        let platform: &dyn Delete = session.platform.delete().ok_or_else(|| {
+            Fault::new(Kind::Unsupported, format!("{} has no way to delete a post", session.platform.spec().title))
+        })?;
+        let sink = Quiet { engine: self, account: &session.account };
+        match platform.delete(&session.cx(self, &sink), receipt).await {
+            Err(fault) if fault.kind == Kind::Auth && self.refresh(session, &sink).await? => {
+                platform.delete(&session.cx(self, &sink), receipt).await
+            }
+            done => done,
+        }?;
+        self.store().deleted(part, Utc::now()).await.map_err(store_fault)
+    }
+
+    /// The platform's read-back, if it has one.
+    pub fn finder(session: &Session) -> Option<&'static dyn Find> {
+        session.platform.find()
+    }
+}
