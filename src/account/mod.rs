@@ -11,7 +11,6 @@ mod backend;
 mod chain;
 mod config;
 mod keyring;
-mod near;
 mod project;
 mod targets;
 mod toml_file;
@@ -27,7 +26,7 @@ use crate::store::Account;
 pub use chain::{Chain, Given, SecretField, variable};
 pub use config::{Config, LimitOverrides, People, limits_of};
 pub use keyring::status as keyring_status;
-pub use near::{did_you_mean, nearest};
+
 pub use project::{Declared, Known, Project};
 pub use targets::{Book, Target, valid_name};
 pub use toml_file::FileError;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use toml::Spanned;
 
 use super::config::{LimitOverrides, People};
-use super::near::did_you_mean;
+use crate::draft::did_you_mean;
 use super::targets::valid_name;
 use super::toml_file::{self, FileError};
 use super::variable;

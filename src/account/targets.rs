@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::near::did_you_mean;
+use crate::draft::did_you_mean;
 use crate::store::Account;
 
 /// One place that a draft goes to.

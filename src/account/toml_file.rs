@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
-use super::near::did_you_mean;
+use crate::draft::did_you_mean;
 
 /// The most that a settings file may hold, in bytes.
 const MAX: u64 = 1024 * 1024;

@@ -7,7 +7,8 @@ use super::out::Paint;
 use super::trouble::{Exit, Trouble};
 use super::world::{DEFAULTS, World, block_on, platform_of, source_word};
 use super::{account_add, delivery, docs};
-use crate::account::{did_you_mean, valid_name};
+use crate::account::valid_name;
+use crate::draft::did_you_mean;
 use crate::platform;
 use crate::store::{Account, Store};
 

@@ -12,7 +12,8 @@ use super::delivery;
 use super::input::words;
 use super::trouble::{Exit, Trouble};
 use super::world::{World, platform_of, server_of};
-use crate::account::{LimitOverrides, Secrets, did_you_mean, valid_name, variable};
+use crate::account::{LimitOverrides, Secrets, valid_name, variable};
+use crate::draft::did_you_mean;
 use crate::platform::{Field, FieldKind, Server, Spec};
 use crate::store::{NewAccount, SecretSource, Store};
 

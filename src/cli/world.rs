@@ -9,7 +9,8 @@ use url::Url;
 
 use super::out::Out;
 use super::trouble::Trouble;
-use crate::account::{Book, Chain, Config, Declared, Known, Project, SecretField, did_you_mean};
+use crate::account::{Book, Chain, Config, Declared, Known, Project, SecretField};
+use crate::draft::did_you_mean;
 use crate::net::{Door, DoorOptions, Redactor};
 use crate::platform::{self, FieldKind, Platform, Server, Spec};
 use crate::store::{Account, Home, SecretSource, Store};
@@ -306,7 +307,24 @@ pub fn source_word(secret: &SecretSource) -> &'static str {
 /// # Errors
 /// What the verb says, or the runtime could not be made.
 pub fn block_on<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    drive(tokio::runtime::Builder::new_current_thread(), work)
+}
+
+/// Runs a verb that talks to several networks at once, on a few threads.
+///
+/// # Errors
+/// What the verb says, or the runtime could not be made.
+pub fn block_on_many<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).max_blocking_threads(16);
+    drive(builder, work)
+}
+
+fn drive<T>(
+    mut builder: tokio::runtime::Builder,
+    work: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Trouble> {
+    let runtime = builder
         .enable_all()
         .build()
         .map_err(|error| Trouble::local(format!("the asynchronous runtime could not be started: {error}")))?;
