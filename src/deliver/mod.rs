@@ -7,6 +7,7 @@ mod add;
 mod engine;
 mod owner;
 mod session;
+mod turn;
 mod verdict;
 mod worker;
 

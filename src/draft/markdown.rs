@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use html5gum::emitters::default::DefaultEmitter;
+use html5gum::{Token, Tokenizer};
 use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
 use unicode_width::UnicodeWidthChar;
 
@@ -643,22 +645,19 @@ fn leads_somewhere(url: &str) -> bool {
 /// The words of a block of HTML.
 fn words_of(html: &str) -> String {
     let mut words = String::new();
-    let mut hidden = 0usize;
-    for token in html5gum::Tokenizer::new(html) {
+    let mut hidden = false;
+    let mut emitter = DefaultEmitter::<()>::new_with_span();
+    emitter.naively_switch_states(true);
+    for token in Tokenizer::new_with_emitter(html, emitter) {
         let Ok(token) = token;
         match token {
-            html5gum::Token::StartTag(tag) if matches!(&tag.name[..], b"script" | b"style") && !tag.self_closing => {
-                hidden += 1
-            }
-            html5gum::Token::EndTag(tag) if matches!(&tag.name[..], b"script" | b"style") => {
-                hidden = hidden.saturating_sub(1)
-            }
-            html5gum::Token::StartTag(tag)
-                if matches!(&tag.name[..], b"br" | b"p" | b"div" | b"li" | b"tr" | b"summary") =>
-            {
-                words.push('\n');
-            }
-            html5gum::Token::String(text) if hidden == 0 => words.push_str(&String::from_utf8_lossy(&text)),
+            Token::StartTag(tag) => match &tag.name[..] {
+                b"script" | b"style" => hidden = true,
+                b"br" | b"p" | b"div" | b"li" | b"tr" | b"summary" => words.push('\n'),
+                _ => {}
+            },
+            Token::EndTag(_) => hidden = false,
+            Token::String(text) if !hidden => words.push_str(&String::from_utf8_lossy(&text)),
             _ => {}
         }
     }

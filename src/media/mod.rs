@@ -1,9 +1,19 @@
 //! Images, video and link cards: what a draft's media really are. Reads only, posts nothing.
 
+mod card;
+mod file;
+mod sniff;
+
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use crate::draft::MediaRef;
+use crate::net::Door;
+
+pub use card::{MAX_PICTURE, read_page};
+pub use file::inspect;
 
 /// What was found out about the media and links of a draft, before `plan`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -47,4 +57,32 @@ pub struct Card {
     /// The picture, already on disk.
     #[serde(default)]
     pub image: Option<Media>,
+}
+
+/// Finds out what media and links really are.
+///
+/// `media` are the draft's ([`crate::draft::Draft::media`]), relative paths looked for from `base`; `cards` the addresses that
+/// need a link card. Without a `door` no page is read, and `cards` of the result is empty. Pictures of cards are kept in
+/// `cache`, which is made if it is missing. What cannot be read is an error of that medium or card alone.
+pub async fn gather(media: &[MediaRef], base: &Path, door: Option<&Door>, cards: &[String], cache: &Path) -> Facts {
+    let mut facts = Facts::default();
+    for medium in media {
+        if facts.media.contains_key(&medium.source) {
+            continue;
+        }
+        let (source, base) = (medium.source.clone(), base.to_path_buf());
+        // reading a large file takes a while, and other work goes on meanwhile
+        let found = tokio::task::spawn_blocking(move || file::find(&source, &base))
+            .await
+            .unwrap_or_else(|_| Err("it could not be read: the reader failed".to_string()));
+        facts.media.insert(medium.source.clone(), found);
+    }
+    if let Some(door) = door {
+        let mut wanted: Vec<&String> = cards.iter().collect();
+        wanted.sort();
+        wanted.dedup();
+        let read = wanted.into_iter().map(async |url| (url.clone(), card::fetch(door, url, cache).await));
+        facts.cards.extend(futures_util::future::join_all(read).await);
+    }
+    facts
 }

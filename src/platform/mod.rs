@@ -28,7 +28,9 @@ macro_rules! networks {
 }
 
 networks! {
+    bluesky,
     feed,
+    mastodon,
     telegram,
     webhook,
 }

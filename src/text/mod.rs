@@ -67,13 +67,31 @@ pub enum Kind {
     },
 }
 
+mod blocks;
+mod chars;
 mod count;
+pub mod detect;
+mod html;
+mod markdown;
 mod markup;
+mod mrkdwn;
 mod split;
+pub mod syntax;
+mod url;
 
-pub use count::Unit;
+pub use count::{URL_LENGTH, Unit};
 pub use markup::Markup;
-pub use split::{TooLong, split};
+pub use split::{TooLong, split, truncate};
+pub use url::is_tld;
+
+/// What [`Text::sanitize`] took out or found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sanitized {
+    /// Control characters taken out.
+    pub controls: usize,
+    /// Characters that turn the reading direction, left where they are: byte offsets in the clean text.
+    pub bidi: Vec<usize>,
+}
 
 impl Text {
     /// Text with nothing special about it.
@@ -90,7 +108,8 @@ impl Text {
         let marks = self
             .marks
             .iter()
-            .filter(|mark| mark.start < end && mark.end > start)
+            .take_while(|mark| mark.start < end)
+            .filter(|mark| mark.end > start)
             .map(|mark| Mark {
                 start: mark.start.max(start) - start,
                 end: mark.end.min(end) - start,
@@ -98,6 +117,122 @@ impl Text {
             })
             .collect();
         Text { text: self.text[start..end].to_string(), marks }
+    }
+
+    /// Without white space at its ends.
+    pub fn trim(&self) -> Text {
+        let start = self.text.len() - self.text.trim_start().len();
+        self.slice(start, start.max(self.text.trim_end().len()))
+    }
+
+    /// Adds another text as a paragraph of its own; nothing is added for an empty one.
+    pub fn paragraph(&mut self, other: &Text) {
+        if other.text.trim().is_empty() {
+            return;
+        }
+        if !self.is_empty() {
+            self.text.truncate(self.text.trim_end().len());
+            let end = self.text.len();
+            self.clip(end);
+            self.text.push_str("\n\n");
+        }
+        self.push(other);
+    }
+
+    /// Whether the address stands in the text or behind one of its links; a slash at the end makes no difference.
+    pub fn contains_url(&self, url: &str) -> bool {
+        let bare = |url: &str| url.trim_end_matches('/').to_string();
+        let wanted = bare(url);
+        let same = |found: &Mark| matches!(&found.kind, Kind::Link { url } if bare(url) == wanted);
+        self.marks.iter().any(same) || detect::draft(&self.text).iter().any(same)
+    }
+
+    /// Adds marks (of [`detect`], say) where no link, mention, tag or code stands yet.
+    pub fn mark(&mut self, found: Vec<Mark>) {
+        let taken = |kind: &Kind| {
+            matches!(
+                kind,
+                Kind::Link { .. } | Kind::Mention { .. } | Kind::Tag { .. } | Kind::Code | Kind::CodeBlock { .. }
+            )
+        };
+        let free = |new: &Mark| {
+            let overlaps = |old: &&Mark| old.start < new.end && new.start < old.end;
+            self.marks.iter().filter(overlaps).all(|old| {
+                // A mark that would cross another is left out as well.
+                let holds = old.start <= new.start && new.end <= old.end;
+                !taken(&old.kind) && (holds || (new.start <= old.start && old.end <= new.end))
+            })
+        };
+        let found: Vec<Mark> = found.into_iter().filter(free).collect();
+        self.marks.extend(found);
+        self.sort();
+    }
+
+    /// Takes out control characters (but line feed and tab; a carriage return becomes a line feed) and names the places of
+    /// bidirectional overrides. Joiners and variation selectors stay: emoji and scripts are made with them.
+    pub fn sanitize(&mut self) -> Sanitized {
+        let mut done = Sanitized::default();
+        let mut clean = String::with_capacity(self.text.len());
+        // Byte offsets of the marks, moved with the text.
+        let mut moved: Vec<(usize, usize)> = vec![(0, 0)];
+        let mut rest = self.text.char_indices().peekable();
+        while let Some((at, c)) = rest.next() {
+            match c {
+                '\r' if rest.peek().is_some_and(|(_, next)| *next == '\n') => {}
+                '\r' => clean.push('\n'),
+                _ if c.is_control() && !matches!(c, '\n' | '\t') => done.controls += 1,
+                _ => {
+                    if chars::bidi_override(c) {
+                        done.bidi.push(clean.len());
+                    }
+                    clean.push(c);
+                }
+            }
+            let end = at + c.len_utf8();
+            if moved.last().is_some_and(|(old, new)| end - old != clean.len() - new) {
+                moved.push((end, clean.len()));
+            }
+        }
+        let place = |at: usize| {
+            let (old, new) = moved[moved.partition_point(|(old, _)| *old <= at) - 1];
+            new + (at - old)
+        };
+        for mark in &mut self.marks {
+            (mark.start, mark.end) = (place(mark.start), place(mark.end));
+        }
+        self.text = clean;
+        let end = self.text.len();
+        self.clip(end);
+        done
+    }
+
+    /// UTF-16 offset and length of each mark, in their order (what Telegram's entities are made with).
+    pub fn utf16_ranges(&self) -> Vec<(usize, usize)> {
+        let mut places: Vec<usize> = self.marks.iter().flat_map(|mark| [mark.start, mark.end]).collect();
+        places.sort_unstable();
+        places.dedup();
+        let mut units = Vec::with_capacity(places.len());
+        let (mut at, mut unit) = (0, 0);
+        for &place in &places {
+            unit += self.text[at..place].chars().map(char::len_utf16).sum::<usize>();
+            at = place;
+            units.push(unit);
+        }
+        let of = |place: usize| units[places.partition_point(|known| *known < place)];
+        self.marks.iter().map(|mark| (of(mark.start), of(mark.end) - of(mark.start))).collect()
+    }
+
+    /// Ends all marks at `end` and drops those with nothing in them.
+    fn clip(&mut self, end: usize) {
+        for mark in &mut self.marks {
+            mark.start = mark.start.min(end);
+            mark.end = mark.end.min(end);
+        }
+        self.marks.retain(|mark| mark.start < mark.end);
+    }
+
+    fn sort(&mut self) {
+        self.marks.sort_by_key(|mark| (mark.start, usize::MAX - mark.end));
     }
 
     /// Adds another text at the end.
