@@ -105,6 +105,14 @@ impl Chain {
         }
     }
 
+    /// Whether there is a keyring that can be written.
+    ///
+    /// # Errors
+    /// Why not, and the way out.
+    pub async fn keyring(&self) -> Result<(), Fault> {
+        apart(KEYRING_LIMIT, keyring::status).await
+    }
+
     /// What the account's source holds, the environment left out; `None` where it holds nothing.
     async fn stored(&self, account: &Account) -> Result<Option<Secrets>, Fault> {
         match &account.secret {

@@ -25,7 +25,6 @@ use crate::store::Account;
 
 pub use chain::{Chain, Given, SecretField, variable};
 pub use config::{Config, LimitOverrides, People, limits_of};
-pub use keyring::status as keyring_status;
 
 pub use project::{Declared, Known, Project};
 pub use targets::{Book, Target, valid_name};

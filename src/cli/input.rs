@@ -164,13 +164,17 @@ fn variables(pairs: &[String], world: &World) -> Result<Vars, Trouble> {
     Ok(vars)
 }
 
-/// The zone in which wall times are meant: the draft's, the project's, the user's, else UTC.
+/// The zone in which wall times are meant: the draft's, the project's, the user's, else that of this machine.
 pub fn zone(world: &World, draft: Option<&str>) -> Result<chrono_tz::Tz, Trouble> {
     let name = match (draft, world.project()?.and_then(|project| project.zone.as_deref())) {
         (Some(name), _) | (None, Some(name)) => Some(name),
         _ => world.config()?.zone.as_deref(),
     };
-    name.map_or(Ok(chrono_tz::UTC), when::zone).map_err(Trouble::usage)
+    if let Some(name) = name {
+        return when::zone(name).map_err(Trouble::usage);
+    }
+    let local = iana_time_zone::get_timezone().ok().and_then(|name| when::zone(&name).ok());
+    Ok(local.unwrap_or(chrono_tz::UTC))
 }
 
 /// A command line as words: blanks part them, quotes keep them together.

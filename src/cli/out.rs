@@ -3,6 +3,7 @@
 //! Nothing here ever fails or panics: a reader that went away (`xpost history | head`) must not stop a delivery.
 
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
@@ -30,7 +31,8 @@ pub enum Paint {
     Bold,
 }
 
-/// Where everything that a person or a script sees goes through.
+/// Where everything that a person or a script sees goes through. Clones share what they know.
+#[derive(Clone)]
 pub struct Out {
     pub json: bool,
     pub quiet: bool,
@@ -38,7 +40,7 @@ pub struct Out {
     color_out: bool,
     color_err: bool,
     redactor: Redactor,
-    failed: AtomicBool,
+    failed: Arc<AtomicBool>,
 }
 
 impl Out {
@@ -57,7 +59,7 @@ impl Out {
             color_out: wanted(std::io::stdout().is_terminal()),
             color_err: wanted(std::io::stderr().is_terminal()),
             redactor,
-            failed: AtomicBool::new(false),
+            failed: Arc::default(),
         }
     }
 

@@ -22,6 +22,8 @@ pub const DEFAULTS: &str = "default_to";
 pub struct World {
     pub out: Out,
     pub redactor: Redactor,
+    /// Everything goes to this server; and the environment gives no secrets.
+    mirror: Option<Url>,
     home: OnceCell<Home>,
     config: OnceCell<Config>,
     project: OnceCell<Option<Project>>,
@@ -33,6 +35,7 @@ impl World {
         World {
             out,
             redactor,
+            mirror: None,
             home: OnceCell::new(),
             config: OnceCell::new(),
             project: OnceCell::new(),
@@ -40,13 +43,14 @@ impl World {
         }
     }
 
-    /// The same terminal with another home (the demo's).
-    pub fn elsewhere(out: Out, redactor: Redactor, home: Home) -> World {
-        let world = World::new(out, redactor);
+    /// The same terminal with another home and a door that leads to this machine alone: no settings, no project, no secret of the
+    /// environment.
+    pub fn elsewhere(&self, home: Home, mirror: Url) -> World {
+        let world = World::new(self.out.clone(), self.redactor.clone());
         drop(world.home.set(home));
         drop(world.config.set(Config::default()));
         drop(world.project.set(None));
-        world
+        World { mirror: Some(mirror), ..world }
     }
 
     pub fn home(&self) -> Result<&Home, Trouble> {
@@ -94,24 +98,23 @@ impl World {
     }
 
     pub fn chain(&self) -> Result<Chain, Trouble> {
-        Ok(Chain::new(self.home()?, self.redactor.clone(), secret_fields))
+        let chain = Chain::new(self.home()?, self.redactor.clone(), secret_fields);
+        Ok(if self.mirror.is_some() { chain.with_env(Arc::new(|_| None)) } else { chain })
     }
 
     /// The door to the network. `XPOST_MIRROR` sends everything to a loopback server (`xpost mock`), `XPOST_RECORD` writes every
     /// exchange to a directory, secrets replaced.
     pub fn door(&self) -> Result<Arc<Door>, Trouble> {
-        let mirror = match std::env::var("XPOST_MIRROR").ok().filter(|text| !text.is_empty()) {
-            Some(text) => Some(Url::parse(&text).map_err(|error| {
-                Trouble::usage(format!("`XPOST_MIRROR` is `{text}`, which is not a URL: {error}"))
-            })?),
-            None => None,
+        let named = || match std::env::var("XPOST_MIRROR").ok().filter(|text| !text.is_empty()) {
+            Some(text) => Url::parse(&text)
+                .map(Some)
+                .map_err(|error| Trouble::usage(format!("`XPOST_MIRROR` is `{text}`, which is not a URL: {error}"))),
+            None => Ok(None),
         };
+        let mirror = self.mirror.clone().map_or_else(named, |mirror| Ok(Some(mirror)))?;
         let record = std::env::var_os("XPOST_RECORD").filter(|path| !path.is_empty()).map(PathBuf::from);
-        Ok(Arc::new(self.door_of(DoorOptions { mirror, record, timeout: None })?))
-    }
-
-    pub fn door_of(&self, options: DoorOptions) -> Result<Door, Trouble> {
-        Door::new(options, self.redactor.clone()).map_err(|fault| Trouble::usage(fault.message))
+        let options = DoorOptions { mirror, record, timeout: None };
+        Door::new(options, self.redactor.clone()).map(Arc::new).map_err(|fault| Trouble::usage(fault.message))
     }
 
     /// All targets that there are: accounts of the store, and those that the project declares. With `bare`, nothing is written and a
