@@ -101,7 +101,8 @@ fn twitter_text_extract() {
         let mentions = detect::x_mentions(text);
         let users: Vec<_> = mentions.iter().map(|found| found.range.start..found.user).collect();
         let whole: Vec<_> = mentions.iter().map(|found| found.range.clone()).collect();
-        let place = |ranges: Vec<std::ops::Range<usize>>| ranges.into_iter().map(|r| placed(text, r)).collect::<Vec<_>>();
+        let place =
+            |ranges: Vec<std::ops::Range<usize>>| ranges.into_iter().map(|r| placed(text, r)).collect::<Vec<_>>();
         match section.as_str() {
             "mentions" => judge.case(&name, parts(text, &users, SIGNS), strings(&case["expected"])),
             "mentions_with_indices" => judge.case(&name, place(users), expected_places(&case, &["screen_name"])),
@@ -269,7 +270,9 @@ fn bluesky_syntax() {
     for (file, valid, check) in FILES {
         let cases = std::fs::read_to_string(folder.join(format!("{file}.txt"))).unwrap();
         // White space belongs to a case: some are wrong because of it.
-        for case in cases.lines().filter(|line| !line.is_empty() && !line.starts_with("# ") && !line.starts_with("#at:")) {
+        for case in
+            cases.lines().filter(|line| !line.is_empty() && !line.starts_with("# ") && !line.starts_with("#at:"))
+        {
             judge.case(&format!("{file}/{case}"), check(case), *valid);
         }
     }

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::text::Text;
 use error::Wrong;
 
-pub(crate) use detect::{Edit, replace, sort, unresolved_name};
+pub(crate) use detect::{Edit, replace, unresolved_name};
 pub use error::DraftError;
 pub use fields::KEYS;
 pub use near::{did_you_mean, nearest};

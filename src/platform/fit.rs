@@ -1,10 +1,19 @@
 //! The rule by which a draft becomes the parts of a target: what every network shares.
+//!
+//! `compose` puts title, tags and link where a network has no field for them; `flow` makes posts of what is too long; `check`
+//! judges media, poll and audience. All of it is pure.
+
+mod check;
+mod compose;
+mod flow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::contract::{Ask, Part, Piece, Rendered};
-use super::spec::Spec;
+use super::contract::{Ask, MediaUse, Part, Piece, Rendered};
+use super::spec::{Card, Spec, Title};
+use crate::draft::Overflow;
+use crate::text::{Text, Unit};
 
 /// One thing that `check` tells: a problem, a warning or a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,34 +42,119 @@ impl PlanNote {
 pub type Encode<'a> = &'a dyn Fn(&Ask, &mut Piece) -> Result<Value, String>;
 
 /// Fits the draft's text to the network's markup and limit, splits, truncates or refuses, checks media, poll and visibility, and
-/// has each part encoded.
+/// has each part encoded. Where there are problems, parts are given all the same, so that they can be shown beside them.
 pub fn standard(spec: &Spec, ask: &Ask, encode: Encode) -> Rendered {
-    let mut rendered = Rendered::default();
-    let of = ask.content.posts.len();
-    for (index, post) in ask.content.posts.iter().enumerate() {
-        let text = spec.text.markup.fit(&post.text);
+    let mut out = Rendered::default();
+    let content = ask.content;
+    check::audience(spec, ask, &mut out);
+    check::poll(spec, ask, &mut out);
+    let title = compose::native_title(spec, content, policy(spec, content.overflow), &mut out);
+    let mut card = content.card.clone().filter(|_| spec.card == Card::Ours);
+    if let Some(dropped) = card.take_if(|_| content.posts.first().is_some_and(|post| !post.media.is_empty())) {
+        out.changes.push(PlanNote::new(
+            "card_left_out",
+            format!("{} shows either media or a link card; the card of `{}` is left out", spec.title, dropped.url),
+        ));
+    }
+    let posts = compose::posts(spec, ask, card.is_some(), &mut out);
+    let pieces = flow::flow(spec, ask, posts, &mut out);
+    let of = pieces.len();
+    for (index, (text, media)) in pieces.into_iter().enumerate() {
+        let first = index == 0;
         let mut piece = Piece {
             index,
             of,
             text,
-            media: post.media.clone(),
-            title: None,
-            poll: ask.content.poll.clone().filter(|_| index == 0),
-            card: ask.content.card.clone().filter(|_| index == 0),
+            media,
+            title: title.clone().filter(|_| first),
+            poll: content.poll.clone().filter(|_| first && spec.poll.is_some()),
+            card: card.clone().filter(|_| first),
             notes: Vec::new(),
         };
-        match encode(ask, &mut piece) {
-            Ok(payload) => rendered.parts.push(Part {
-                count: ask.limits.unit.count(&spec.text.markup.encode(&piece.text)),
-                limit: ask.limits.text,
-                text: piece.text,
-                media: piece.media,
-                card: piece.card,
-                payload,
-            }),
-            Err(why) => rendered.problems.push(PlanNote::new("unsupported", why).part(index + 1)),
+        check::media(spec, ask, &mut piece, &mut out);
+        let carries = piece.title.is_some() || piece.poll.is_some() || piece.card.is_some();
+        if piece.text.text.trim().is_empty() && !carries {
+            if piece.media.is_empty() {
+                out.problems
+                    .push(PlanNote::new("empty", "there is nothing to post: neither text nor media").part(index + 1));
+            } else if !spec.text.optional {
+                let message = format!("{} wants text beside media; add some", spec.title);
+                out.problems.push(PlanNote::new("text_required", message).part(index + 1));
+            }
         }
-        rendered.warnings.extend(piece.notes);
+        let payload = match encode(ask, &mut piece) {
+            Ok(payload) => payload,
+            Err(why) => {
+                out.problems.push(PlanNote::new("unsupported", why).part(index + 1));
+                Value::Null
+            }
+        };
+        let number = |note: PlanNote| PlanNote { part: note.part.or((of > 1).then_some(index + 1)), ..note };
+        out.warnings.extend(std::mem::take(&mut piece.notes).into_iter().map(number));
+        out.parts.push(Part {
+            count: count(spec, ask, &piece.text),
+            limit: limit(ask, &piece.media),
+            text: piece.text,
+            media: piece.media,
+            card: piece.card,
+            payload,
+        });
     }
-    rendered
+    out
+}
+
+/// What happens to a text that is too long: the draft's word, else a thread where there are threads.
+fn policy(spec: &Spec, asked: Option<Overflow>) -> Overflow {
+    match asked {
+        Some(Overflow::Thread) | None if !spec.threads => Overflow::Refuse,
+        Some(asked) => asked,
+        None => Overflow::Thread,
+    }
+}
+
+/// As long as the network counts it.
+fn count(spec: &Spec, ask: &Ask, text: &Text) -> usize {
+    ask.limits.unit.count(&spec.text.markup.encode(text))
+}
+
+/// The limit for the text of a post with these media.
+fn limit(ask: &Ask, media: &[MediaUse]) -> Option<usize> {
+    match (ask.limits.text, ask.limits.caption.filter(|_| !media.is_empty())) {
+        (Some(text), Some(caption)) => Some(text.min(caption)),
+        (text, caption) => caption.or(text),
+    }
+}
+
+/// Whether a text keeps both limits of a post.
+fn fits(spec: &Spec, ask: &Ask, text: &Text, media: &[MediaUse]) -> bool {
+    let encoded = spec.text.markup.encode(text);
+    limit(ask, media).is_none_or(|most| ask.limits.unit.count(&encoded) <= most)
+        && spec.text.also.is_none_or(|(unit, most)| unit.count(&encoded) <= most)
+}
+
+/// What a unit counts, for messages.
+fn noun(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Bytes => "bytes",
+        Unit::Utf16 => "UTF-16 units",
+        Unit::Weighted => "weighted characters",
+        Unit::Graphemes | Unit::Mastodon | Unit::Scalars | Unit::EmojiBytes => "characters",
+    }
+}
+
+/// Texts one below the other, an empty line between; empty ones are left out.
+fn paragraphs(texts: &[&Text]) -> Text {
+    let mut all = Text::default();
+    for text in texts.iter().filter(|text| !text.is_empty()) {
+        if !all.is_empty() {
+            all.push(&Text::plain("\n\n"));
+        }
+        all.push(text);
+    }
+    all
+}
+
+/// Whether the title has a field of its own.
+fn has_titles(spec: &Spec) -> bool {
+    matches!(spec.title_rule, Title::Native { .. })
 }

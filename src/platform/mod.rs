@@ -29,6 +29,7 @@ macro_rules! networks {
 
 networks! {
     bluesky,
+    discord,
     feed,
     mastodon,
     telegram,

@@ -76,7 +76,8 @@ impl Parser<'_> {
                 };
                 let number = self.text[bullet.start..bullet.end].trim().trim_end_matches(['.', ')']).parse().ok();
                 let body = bullet.end
-                    + (self.text[bullet.end..range.end].len() - self.text[bullet.end..range.end].trim_start_matches(' ').len());
+                    + (self.text[bullet.end..range.end].len()
+                        - self.text[bullet.end..range.end].trim_start_matches(' ').len());
                 nodes.push(Node::Item {
                     number: ordered.then(|| number.unwrap_or(1)),
                     depth: *depth,

@@ -49,9 +49,9 @@ impl Unit {
                 IsNormalized::Yes => weighted(text, url),
                 _ => weighted(&text.nfc().collect::<String>(), url),
             },
-            Unit::EmojiBytes => clusters(text, 1, |cluster| {
-                if chars::emoji(cluster) { cluster.len() } else { cluster.chars().count() }
-            }),
+            Unit::EmojiBytes => {
+                clusters(text, 1, |cluster| if chars::emoji(cluster) { cluster.len() } else { cluster.chars().count() })
+            }
         }
     }
 }
@@ -134,16 +134,8 @@ mod tests {
     use super::*;
 
     fn all(text: &str) -> [usize; 7] {
-        [
-            Unit::Graphemes,
-            Unit::Mastodon,
-            Unit::Scalars,
-            Unit::Utf16,
-            Unit::Bytes,
-            Unit::Weighted,
-            Unit::EmojiBytes,
-        ]
-        .map(|unit| unit.count(text))
+        [Unit::Graphemes, Unit::Mastodon, Unit::Scalars, Unit::Utf16, Unit::Bytes, Unit::Weighted, Unit::EmojiBytes]
+            .map(|unit| unit.count(text))
     }
 
     #[test]
@@ -197,7 +189,9 @@ mod tests {
 
     #[test]
     fn ascii_shortcut_agrees_with_segmentation() {
-        for text in ["a\u{600}1b", "x\u{301}\u{302}y", "\r\n\r\n", "a\r", "\r\u{301}", "क्षि a", "a👍b👍🏽c", "\u{600}a\u{600}"] {
+        for text in
+            ["a\u{600}1b", "x\u{301}\u{302}y", "\r\n\r\n", "a\r", "\r\u{301}", "क्षि a", "a👍b👍🏽c", "\u{600}a\u{600}"]
+        {
             assert_eq!(graphemes(text), text.graphemes(true).count(), "{text:?}");
         }
     }

@@ -14,12 +14,10 @@ use super::{Kind, Mark};
 /// `@name.example`. A bare domain is not a link: `main.rs` is a file more often than a page.
 pub fn draft(text: &str) -> Vec<Mark> {
     let mut marks = links(text);
-    marks.extend(
-        fediverse(text).into_iter().map(|found| {
-            let handle = text[found.range.start + 1..found.range.end].to_string();
-            Mark { start: found.range.start, end: found.range.end, kind: Kind::Mention { handle } }
-        }),
-    );
+    marks.extend(fediverse(text).into_iter().map(|found| {
+        let handle = text[found.range.start + 1..found.range.end].to_string();
+        Mark { start: found.range.start, end: found.range.end, kind: Kind::Mention { handle } }
+    }));
     marks.extend(hashtags(text).into_iter().filter(|range| !text[..range.start].ends_with('/')).map(|r| tag(text, r)));
     disjoint(marks)
 }
@@ -364,7 +362,8 @@ mod tests {
 
     #[test]
     fn a_draft() {
-        let text = "See https://example.org/a_(b), @ann@example.org and @bob.example: #rust #1 #2026_x main.rs me@x.org";
+        let text =
+            "See https://example.org/a_(b), @ann@example.org and @bob.example: #rust #1 #2026_x main.rs me@x.org";
         assert_eq!(
             shown(text, &draft(text)),
             [

@@ -383,7 +383,9 @@ impl Line<'_> {
     /// Whether `everyone` or `here` follows.
     fn crowd(&self) -> bool {
         let rest = &self.text[self.at..];
-        ["everyone", "here"].iter().any(|word| rest.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word)))
+        ["everyone", "here"]
+            .iter()
+            .any(|word| rest.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word)))
     }
 }
 

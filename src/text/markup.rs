@@ -80,7 +80,11 @@ fn reduced(text: &Text, labels: bool) -> Text {
                     edits.push(Edit { range, with: shown.to_string(), mark: Some((0..shown.len(), link)) });
                 } else {
                     let place = 2..2 + shown.len();
-                    edits.push(Edit { range: mark.end..mark.end, with: format!(" ({shown})"), mark: Some((place, link)) });
+                    edits.push(Edit {
+                        range: mark.end..mark.end,
+                        with: format!(" ({shown})"),
+                        mark: Some((place, link)),
+                    });
                 }
             }
             Kind::Mention { handle } if !handle.starts_with("did:") && !handle.starts_with("urn:") => {
@@ -96,9 +100,7 @@ fn reduced(text: &Text, labels: bool) -> Text {
             _ => {}
         }
     }
-    edits.extend(
-        quoted.into_iter().map(|(at, deep)| Edit { range: at..at, with: "> ".repeat(deep), mark: None }),
-    );
+    edits.extend(quoted.into_iter().map(|(at, deep)| Edit { range: at..at, with: "> ".repeat(deep), mark: None }));
     let kept = |kind: &Kind| match kind {
         Kind::Link { url } => labels && web(url),
         Kind::Mention { .. } | Kind::Tag { .. } => true,
@@ -143,9 +145,8 @@ fn rewritten(text: &Text, mut edits: Vec<Edit>, kept: impl Fn(&Kind) -> bool) ->
         // The first edit that ends behind the start of the mark: if it covers a part of the mark, the mark is gone.
         let next = shifts.partition_point(|(range, _)| range.end <= mark.start);
         let mut touching = shifts[next..].iter().take_while(|(range, _)| range.start < mark.end);
-        let covered = touching.any(|(range, _)| {
-            !range.is_empty() && (range.start <= mark.start || range.end > mark.end)
-        });
+        let covered =
+            touching.any(|(range, _)| !range.is_empty() && (range.start <= mark.start || range.end > mark.end));
         if let (false, Some(start), Some(end)) = (covered, start(mark.start), end(mark.end))
             && start < end
         {
@@ -276,7 +277,10 @@ mod tests {
     fn little_text() {
         let text = marked(
             "Hi Ann Co (a_b) #rust @x",
-            &[("Ann Co", Kind::Mention { handle: "urn:li:organization:1".into() }), ("#rust", Kind::Tag { tag: "rust".into() })],
+            &[
+                ("Ann Co", Kind::Mention { handle: "urn:li:organization:1".into() }),
+                ("#rust", Kind::Tag { tag: "rust".into() }),
+            ],
         );
         let text = Markup::LittleText.fit(&text);
         assert_eq!(

@@ -122,7 +122,8 @@ impl Writer<'_> {
                 '`' if code => out.push('\''),
                 '*' | '_' | '~' | '`' if !code => {
                     out.push(c);
-                    let begins = !before.is_some_and(char::is_alphanumeric) && after.is_some_and(|c| !c.is_whitespace());
+                    let begins =
+                        !before.is_some_and(char::is_alphanumeric) && after.is_some_and(|c| !c.is_whitespace());
                     if begins || c == '`' {
                         out.push(ZERO);
                     }
@@ -180,7 +181,11 @@ mod tests {
             text: s.into(),
             marks: vec![
                 Mark { start: 0, end: 4, kind: Kind::Strong },
-                Mark { start: at("link"), end: at("link") + 4, kind: Kind::Link { url: "https://b.example/a|b".into() } },
+                Mark {
+                    start: at("link"),
+                    end: at("link") + 4,
+                    kind: Kind::Link { url: "https://b.example/a|b".into() },
+                },
                 Mark { start: at("Ann"), end: at("Ann") + 3, kind: Kind::Mention { handle: "U012AB3CD".into() } },
             ],
         };

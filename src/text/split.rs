@@ -265,9 +265,7 @@ fn whole(text: &Text) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = text
         .marks
         .iter()
-        .filter(|mark| {
-            matches!(mark.kind, Kind::Link { .. } | Kind::Mention { .. } | Kind::Tag { .. } | Kind::Bullet)
-        })
+        .filter(|mark| matches!(mark.kind, Kind::Link { .. } | Kind::Mention { .. } | Kind::Tag { .. } | Kind::Bullet))
         .map(|mark| mark.start..mark.end)
         .collect();
     found.extend(detect::draft(&text.text).into_iter().map(|mark| mark.start..mark.end));
@@ -331,7 +329,8 @@ fn next_place(text: &str, from: usize) -> Option<Break> {
         };
         let next = at + c.len_utf8();
         let follows = text[next..].chars().next();
-        if follows.is_some_and(|c| !c.is_whitespace() && !"。！？｡、，；：」』）】》〉”’".contains(c)) {
+        if follows.is_some_and(|c| !c.is_whitespace() && !"。！？｡、，；：」』）】》〉”’".contains(c))
+        {
             return Some(Break { end: next, next, level });
         }
     }
@@ -351,7 +350,8 @@ fn ends_sentence(before: &str, after: &str) -> bool {
         '!' | '?' | '…' | '。' | '！' | '？' => !after.starts_with(char::is_lowercase),
         '.' => {
             let word = core[..core.len() - 1].rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or("");
-            let short = ["mr", "mrs", "ms", "dr", "prof", "st", "no", "nr", "vs", "etc", "ca", "bzw", "fig", "approx", "inc"];
+            let short =
+                ["mr", "mrs", "ms", "dr", "prof", "st", "no", "nr", "vs", "etc", "ca", "bzw", "fig", "approx", "inc"];
             !after.starts_with(char::is_lowercase)
                 && word.chars().count() > 1
                 && !(word.contains('.') && word.len() < 6)
@@ -396,7 +396,10 @@ mod tests {
 
     #[test]
     fn sentences_do_not_end_at_abbreviations() {
-        assert_eq!(plain("Mr. Smith met Dr. Jones today. Then he left", 34), ["Mr. Smith met Dr. Jones today.", "Then he left"]);
+        assert_eq!(
+            plain("Mr. Smith met Dr. Jones today. Then he left", 34),
+            ["Mr. Smith met Dr. Jones today.", "Then he left"]
+        );
         assert_eq!(plain("We use, e.g. Rust and some C", 20), ["We use, e.g. Rust", "and some C"]);
     }
 
@@ -430,10 +433,7 @@ mod tests {
 
     #[test]
     fn marks_are_carried_over() {
-        let text = Text {
-            text: "one two three".into(),
-            marks: vec![Mark { start: 4, end: 13, kind: Kind::Strong }],
-        };
+        let text = Text { text: "one two three".into(), marks: vec![Mark { start: 4, end: 13, kind: Kind::Strong }] };
         let pieces = split(&text, &|_, piece| piece.text.len() <= 7).unwrap();
         assert_eq!(pieces[0].marks, [Mark { start: 4, end: 7, kind: Kind::Strong }]);
         assert_eq!(pieces[1].marks, [Mark { start: 0, end: 5, kind: Kind::Strong }]);
@@ -457,7 +457,8 @@ mod tests {
 
     #[test]
     fn room_for_a_number_can_be_reserved() {
-        let pieces = split(&Text::plain("a b c d e f"), &|index, piece| piece.text.len() <= 5 - 2 * index.min(1)).unwrap();
+        let pieces =
+            split(&Text::plain("a b c d e f"), &|index, piece| piece.text.len() <= 5 - 2 * index.min(1)).unwrap();
         let pieces: Vec<&str> = pieces.iter().map(|piece| piece.text.as_str()).collect();
         assert_eq!(pieces, ["a b c", "d e", "f"]);
     }

@@ -140,8 +140,8 @@ pub fn datetime(s: &str) -> bool {
         }
         rest = &fraction[digits..];
     }
-    let zone = rest == "Z"
-        || (rest != "-00:00" && (shape(b"+00:00", rest.as_bytes()) || shape(b"-00:00", rest.as_bytes())));
+    let zone =
+        rest == "Z" || (rest != "-00:00" && (shape(b"+00:00", rest.as_bytes()) || shape(b"-00:00", rest.as_bytes())));
     // A minute of 61 seconds is no leap second, and a zone may carry the first day of the year 1 into the year 0.
     zone && &s[17..19] != "60"
         && chrono::DateTime::parse_from_rfc3339(s)
@@ -172,7 +172,8 @@ mod tests {
     #[test]
     fn dates_that_are_none() {
         assert!(datetime("2026-11-21T09:00:00.000Z") && datetime("2024-02-29T00:00:00+05:30"));
-        for bad in ["2026-02-29T00:00:00Z", "2026-11-21T24:00:00Z", "0000-01-01T00:00:00Z", "2026-11-21T09:00:00.Z", ""] {
+        for bad in ["2026-02-29T00:00:00Z", "2026-11-21T24:00:00Z", "0000-01-01T00:00:00Z", "2026-11-21T09:00:00.Z", ""]
+        {
             assert!(!datetime(bad), "{bad}");
         }
     }
