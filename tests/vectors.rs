@@ -134,7 +134,18 @@ fn twitter_text_extract() {
 
 #[test]
 fn twitter_text_validate() {
-    const EXCEPTIONS: &[(&str, &str)] = &[];
+    const EXCEPTIONS: &[(&str, &str)] = &[
+        ("tweets/Invalid Tweet: 141 characters (due to newline)", "the limit of config v1; v3 has 280"),
+        ("urls/Valid url: ipv6", "a valid address, but the counter of X knows only hosts with a top-level domain"),
+        (
+            "WeightedTweetsCounterTest/Count a mix of single byte single word, and double word unicode characters",
+            "config v2 weighs each code point of an emoji; v3 counts a sequence as 2",
+        ),
+        (
+            "WeightedTweetsCounterTest/Count unicode emoji chars outside the basic multilingual plane with skin tone modifiers",
+            "config v2 weighs each code point of an emoji; v3 counts a sequence as 2",
+        ),
+    ];
     let Some(path) = specs("twitter-text/validate.json") else { return };
     let mut judge = Judge::of("twitter-text validate", EXCEPTIONS);
     for (section, name, case) in sections(&path) {
@@ -220,7 +231,9 @@ fn bluesky_rich_text() {
 #[test]
 fn grapheme_breaks() {
     let Some(path) = specs("unicode/GraphemeBreakTest-15.0.txt") else { return };
-    let mut judge = Judge::of("grapheme breaks 15.0", &[]);
+    const EXCEPTIONS: &[(&str, &str)] =
+        &[("÷ 2701 × 200D × 2701 ÷", "U+2701 is no pictograph any more since Unicode 17, which is what is counted by")];
+    let mut judge = Judge::of("grapheme breaks 15.0", EXCEPTIONS);
     for line in std::fs::read_to_string(path).unwrap().lines() {
         let case = line.split('#').next().unwrap().trim();
         if case.is_empty() {

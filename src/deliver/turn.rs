@@ -19,7 +19,7 @@ use super::worker::Worker;
 use crate::account::Secrets;
 use crate::net::{Effect, Fault, Kind};
 use crate::platform::{Cx, Find, Found, Post, Ready, Receipt, Repeat, Sink};
-use crate::store::{Account, Claimed, PartState, Settled, Try};
+use crate::store::{Account, Claimed, Settled, Try};
 
 /// With a once key, what may be on the network from another machine's run is looked for this far back.
 const ONCE_LOOK_BACK: Duration = Duration::days(2);
@@ -417,10 +417,6 @@ pub(super) struct PartSink<'a> {
 #[async_trait]
 impl Sink for PartSink<'_> {
     async fn save(&self, state: &Value) -> Result<(), Fault> {
-        // once the write was begun the checkpoint is history
-        if self.claimed.part.state == PartState::Sending {
-            return Ok(());
-        }
         let store = self.worker.engine.store();
         store.checkpoint(self.claimed.part.id, &self.worker.name, state.clone()).await.map_err(store_fault)
     }

@@ -260,7 +260,7 @@ impl Store {
         .await
     }
 
-    /// Commits what `prepare` has finished so far.
+    /// Commits what `prepare` has finished so far, or what `publish` found to be gone (an upload that the network dropped).
     ///
     /// # Errors
     /// The part is not ours any more, or the disk is full.
@@ -268,7 +268,7 @@ impl Store {
         let owner = owner.to_string();
         self.write(move |tx| {
             let changed = tx.execute(
-                "UPDATE parts SET checkpoint = ?3 WHERE id = ?1 AND owner = ?2 AND state = 'preparing'",
+                "UPDATE parts SET checkpoint = ?3 WHERE id = ?1 AND owner = ?2 AND state IN ('preparing','sending')",
                 params![part, owner, state.to_string()],
             )?;
             Ok(ours(changed))

@@ -2,6 +2,7 @@
 //!
 //! What a person wrote is escaped only where it could be taken for markup, so that most texts stay as they are.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::blocks::{Block, Event, Inline, bare, blocks, safe};
@@ -27,7 +28,8 @@ enum Dialect {
 
 fn write(text: &Text, dialect: Dialect) -> String {
     let text = prepared(text);
-    let writer = Writer { text: &text.text, inline: Inline::of(&text), dialect };
+    let edges = edges(&text);
+    let writer = Writer { text: &text.text, inline: Inline::of(&text), edges, dialect };
     writer.blocks(&blocks(&text))
 }
 
@@ -57,9 +59,19 @@ fn prepared(text: &Text) -> Text {
     ready
 }
 
+/// Places where marks begin or end, and how many do.
+fn edges(text: &Text) -> BTreeMap<usize, usize> {
+    let mut edges = BTreeMap::new();
+    for at in text.marks.iter().flat_map(|mark| [mark.start, mark.end]) {
+        *edges.entry(at).or_default() += 1;
+    }
+    edges
+}
+
 struct Writer<'a> {
     text: &'a str,
     inline: Inline<'a>,
+    edges: BTreeMap<usize, usize>,
     dialect: Dialect,
 }
 
@@ -157,7 +169,8 @@ impl Writer<'_> {
                 Event::Close(_) if whole == 1 => whole = 0,
                 Event::Open(mark, part) => match &mark.kind {
                     Kind::Strong | Kind::Emphasis | Kind::Strike => {
-                        let sign = line.open(&mark.kind, part.end, next_is_text);
+                        let alone = [part.start, part.end].iter().all(|at| self.edges.get(at) == Some(&1));
+                        let sign = line.open(&mark.kind, part.end, alone, next_is_text);
                         delimiters.push(sign);
                     }
                     Kind::Code => {
@@ -169,7 +182,14 @@ impl Writer<'_> {
                             line.out.push_str(&address);
                             whole = 1;
                         }
-                        None => line.out.push('['),
+                        None => {
+                            // `![` would begin an image.
+                            if line.out.ends_with('!') {
+                                line.out.pop();
+                                line.out.push_str("\\!");
+                            }
+                            line.out.push('[');
+                        }
                     },
                     Kind::Mention { handle } if self.dialect == Dialect::Discord && snowflake(handle) => {
                         line.out.push_str(&format!("<@{handle}>"));
@@ -286,18 +306,21 @@ impl Line<'_> {
         self.text[self.at..self.end].chars().next()
     }
 
-    /// Writes what begins emphasis. CommonMark takes a delimiter before punctuation only for an opening one behind white
-    /// space or punctuation: if a letter stands there, it is written as a number, which ends in `;`.
-    fn open(&mut self, kind: &Kind, end: usize, next_is_text: bool) -> &'static str {
+    /// Writes what begins emphasis; `alone`: no other mark begins or ends where this one does.
+    ///
+    /// CommonMark takes a delimiter before punctuation for an opening one only behind white space or punctuation, and `_`
+    /// always: if a letter stands there, it is written as a number, which ends in `;`.
+    fn open(&mut self, kind: &Kind, end: usize, alone: bool, next_is_text: bool) -> &'static str {
         let before = self.out.chars().next_back();
+        let in_word = letter(before) || letter(self.text[end..self.end].chars().next());
         let sign = match kind {
             Kind::Strong => "**",
             Kind::Strike => "~~",
-            _ if letter(before) || letter(self.text[end..self.end].chars().next()) => "*",
+            _ if in_word && alone => "*",
             _ => "_",
         };
         if self.dialect == Dialect::CommonMark {
-            let strict = !next_is_text || self.next().is_some_and(markdown_punctuation);
+            let strict = sign == "_" || !next_is_text || self.next().is_some_and(markdown_punctuation);
             if let Some(last) = before.filter(|c| strict && letter(Some(*c))) {
                 self.out.pop();
                 self.number(last);
@@ -310,7 +333,10 @@ impl Line<'_> {
     fn close(&mut self, sign: &str, next_is_text: bool) {
         let before = self.out.chars().next_back();
         self.out.push_str(sign);
-        if self.dialect == Dialect::CommonMark && next_is_text && before.is_some_and(markdown_punctuation) {
+        if self.dialect == Dialect::CommonMark
+            && next_is_text
+            && (sign == "_" || before.is_some_and(markdown_punctuation))
+        {
             self.entity = letter(self.next());
         }
     }
@@ -321,7 +347,6 @@ impl Line<'_> {
 
     /// A code span; the text is not escaped but fenced.
     fn code(&mut self, code: &str) {
-        self.at += code.len();
         let code = code.replace('\n', " ");
         let fence = "`".repeat(longest_run(&code) + 1);
         let fence = if self.dialect == Dialect::Discord && fence.len() > 2 { "``" } else { &fence };

@@ -109,7 +109,7 @@ impl Text {
             .marks
             .iter()
             .take_while(|mark| mark.start < end)
-            .filter(|mark| mark.end > start)
+            .filter(|mark| mark.end > start && start < end)
             .map(|mark| Mark {
                 start: mark.start.max(start) - start,
                 end: mark.end.min(end) - start,

@@ -134,7 +134,7 @@ impl Breaks {
             while !s.is_char_boundary(at) {
                 at += 1;
             }
-            let Break { end, mut next, mut level } = found;
+            let Break { mut end, mut next, mut level } = found;
             if within(&block, end) {
                 // A block is cut between its lines, and the indentation of the next one stays.
                 if let Some(line) = s[end..next].rfind('\n') {
@@ -146,7 +146,14 @@ impl Breaks {
             } else if within(&code, end) {
                 level = Level::Code;
             }
-            if end > 0 && next < s.len() && !within(&whole, end) && boundary(s, end) && boundary(s, next) {
+            // White space that belongs to a link stays with it.
+            if let Some(range) = held(&whole, end) {
+                end = range.end;
+            }
+            if let Some(range) = held(&whole, next) {
+                next = range.start;
+            }
+            if end > 0 && end <= next && next < s.len() && boundary(s, end) && boundary(s, next) {
                 all.push(Break { end, next, level });
             }
         }
@@ -287,10 +294,14 @@ fn ranges(text: &Text, wanted: impl Fn(&Kind) -> bool) -> Vec<Range<usize>> {
     found
 }
 
-/// Whether a place lies inside of one of the ranges, not at its edge. They are sorted and do not overlap.
-fn within(ranges: &[Range<usize>], at: usize) -> bool {
+/// The range that holds a place, not at its edge. They are sorted and do not overlap.
+fn held(ranges: &[Range<usize>], at: usize) -> Option<&Range<usize>> {
     let next = ranges.partition_point(|range| range.end <= at);
-    ranges.get(next).is_some_and(|range| range.start < at)
+    ranges.get(next).filter(|range| range.start < at)
+}
+
+fn within(ranges: &[Range<usize>], at: usize) -> bool {
+    held(ranges, at).is_some()
 }
 
 /// Whether a cluster ends here.

@@ -39,7 +39,7 @@ pub fn identifier(s: &str) -> bool {
 pub fn nsid(s: &str) -> bool {
     let Some((authority, name)) = s.rsplit_once('.') else { return false };
     let letter = |s: &str| s.starts_with(|c: char| c.is_ascii_alphabetic());
-    authority.len() <= 253
+    s.len() <= 317
         && authority.contains('.')
         && letter(authority)
         && authority.split('.').all(label)

@@ -48,16 +48,17 @@ fn space(c: char) -> bool {
     c.is_whitespace() || c == '\u{180e}'
 }
 
-/// Characters that never stand in a text of X, and the marks that turn its direction.
+/// Characters that never stand in a text of X.
 fn invalid(c: char) -> bool {
-    matches!(c, '\u{fffe}' | '\u{feff}' | '\u{ffff}' | '\u{202a}'..='\u{202e}')
+    matches!(c, '\u{fffe}' | '\u{feff}' | '\u{ffff}')
 }
 
 fn domain_char(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_alphanumeric() || matches!(c, '"' | '`') || (c.is_ascii_control() && !space(c));
     }
-    !space(c) && !invalid(c) && !matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2066}'..='\u{2069}')
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !space(c) && !invalid(c) && !turns
 }
 
 fn host_char(c: char) -> bool {
@@ -117,8 +118,10 @@ pub(crate) fn urls(text: &str, rules: Rules) -> Vec<Range<usize>> {
         return found;
     }
     let mut at = 0;
+    // End of the last match: what stands before the next one must lie behind it.
+    let mut floor = 0;
     while let Some(run) = next_run(text, at) {
-        at = host_run(text, run, rules, &mut found);
+        at = host_run(text, run, rules, &mut floor, &mut found);
     }
     found
 }
@@ -157,8 +160,8 @@ struct Label {
 }
 
 /// Looks for hosts in one run, adds their URLs, and gives the place to go on from.
-fn host_run(text: &str, run: Range<usize>, rules: Rules, found: &mut Vec<Range<usize>>) -> usize {
-    let scheme = scheme_before(text, run.start);
+fn host_run(text: &str, run: Range<usize>, rules: Rules, floor: &mut usize, found: &mut Vec<Range<usize>>) -> usize {
+    let scheme = scheme_before(text, run.start, *floor);
     let mut labels = Vec::new();
     let mut start = run.start;
     for part in text[run.clone()].split('.') {
@@ -182,10 +185,8 @@ fn host_run(text: &str, run: Range<usize>, rules: Rules, found: &mut Vec<Range<u
         reach[i] = through.or(direct.then_some(i + 1));
     }
     let mut j = 0;
-    let mut resume = run.start;
     while j < labels.len() {
-        let Some((host, last)) = first_host(text, &labels, j, &reach, resume.max(labels[j].start), scheme.is_some())
-        else {
+        let Some((host, last)) = first_host(text, &labels, j, &reach, *floor, scheme.is_some()) else {
             j += 1;
             continue;
         };
@@ -201,10 +202,10 @@ fn host_run(text: &str, run: Range<usize>, rules: Rules, found: &mut Vec<Range<u
                 None => {}
             }
         }
+        *floor = end;
         if end > run.end {
             return end;
         }
-        resume = end;
         // A label that is only half used may begin the next host.
         while j < labels.len() && labels[j].end <= end {
             j += 1;
@@ -213,13 +214,13 @@ fn host_run(text: &str, run: Range<usize>, rules: Rules, found: &mut Vec<Range<u
     run.end
 }
 
-/// The leftmost host that starts in label `j` at or after `from`: its start and the index of its top-level domain.
+/// The leftmost host that starts in label `j` behind `floor`: its start and the index of its top-level domain.
 fn first_host(
     text: &str,
     labels: &[Label],
     j: usize,
     reach: &[Option<usize>],
-    from: usize,
+    floor: usize,
     scheme: bool,
 ) -> Option<(usize, usize)> {
     let label = &labels[j];
@@ -235,26 +236,30 @@ fn first_host(
         (None, true) => label.start + part.rfind('_').map_or(0, |at| at + 1),
         (None, false) => return None,
     };
-    let first_run = j == 0 && scheme && from == label.start;
+    let behind_scheme = j == 0 && scheme && floor <= label.start;
     let start = text[label.start..label.end]
         .char_indices()
         .map(|(at, c)| (label.start + at, c))
         .find(|&(at, c)| {
-            at >= from.max(least) && domain_char(c) && ((at == label.start && first_run) || may_precede(text, at))
+            at >= floor.max(least)
+                && domain_char(c)
+                && ((at == label.start && behind_scheme) || may_precede(text, at, floor))
         })?
         .0;
     Some((start, far.unwrap_or(j + 1)))
 }
 
-fn may_precede(text: &str, at: usize) -> bool {
-    text[..at]
-        .chars()
-        .next_back()
-        .is_none_or(|c| !c.is_ascii_alphanumeric() && !matches!(c, '@' | '＠' | '$' | '#' | '＃') && !invalid(c))
+/// Whether a URL may begin here: at the start of the text, or behind a character that no other URL has taken.
+fn may_precede(text: &str, at: usize, floor: usize) -> bool {
+    at == 0
+        || text[floor.min(at)..at]
+            .chars()
+            .next_back()
+            .is_some_and(|c| !c.is_ascii_alphanumeric() && !matches!(c, '@' | '＠' | '$' | '#' | '＃') && !invalid(c))
 }
 
 /// Start of `http://` or `https://` that ends here, if something that may stand before a URL stands before it.
-fn scheme_before(text: &str, end: usize) -> Option<usize> {
+fn scheme_before(text: &str, end: usize, floor: usize) -> Option<usize> {
     let before = &text.as_bytes()[..end];
     ["https://", "http://"]
         .iter()
@@ -262,7 +267,7 @@ fn scheme_before(text: &str, end: usize) -> Option<usize> {
         .map(|scheme| (before.len() - scheme.len(), scheme))
         .find(|(at, scheme)| before[*at..].eq_ignore_ascii_case(scheme.as_bytes()))
         .map(|(at, _)| at)
-        .filter(|&at| may_precede(text, at))
+        .filter(|&at| may_precede(text, at, floor))
 }
 
 /// The end of the longest top-level domain that the label begins with, if what follows does not belong to the same word.

@@ -1,23 +1,17 @@
-//! Where published specifications and vectors are read from.
+//! Where the published specs and vectors are.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// The file or folder `path` below `XPOST_SPECS` (default `../shared/specs`).
-///
-/// Where it is missing, the test that asks is told `None` and says that it was skipped; with `CI=true` nothing may be
-/// left out, so that it panics.
+/// A file of the published specs, by its path below their folder (`XPOST_SPECS`). `None`, with a line on standard error, where the
+/// folder is missing; with `CI=true` that is a failure.
 pub fn specs(path: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("XPOST_SPECS").map_or_else(
-        // Tests run in the package's root, wherever the binary was built.
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/specs"),
-        PathBuf::from,
-    );
-    let found = root.join(path);
-    if found.exists() {
-        return Some(found);
+    let root = std::env::var_os("XPOST_SPECS")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/specs"), PathBuf::from);
+    let file = root.join(path);
+    if file.exists() {
+        return Some(file);
     }
-    let why = format!("`{}` is not there; set XPOST_SPECS to the folder of published specifications", found.display());
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{why}");
-    println!("skipped: {why}");
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "the published specs are missing: `{}`", file.display());
+    eprintln!("skipped: `{}` is not there; set XPOST_SPECS", file.display());
     None
 }

@@ -7,6 +7,7 @@ mod syntax;
 mod twin;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -191,9 +192,9 @@ impl Platform for Network {
         let mut saved = json!(state);
         let session = session::current(cx).await?;
         for handle in record::mentions(&post.payload) {
-            if !state.dids.contains_key(&handle) {
-                let did = resolve_handle(cx, &session, &handle).await?;
-                state.dids.insert(handle, did);
+            if let Entry::Vacant(slot) = state.dids.entry(handle) {
+                let did = resolve_handle(cx, &session, slot.key()).await?;
+                slot.insert(did);
             }
         }
         if state.quote.is_none()
@@ -296,12 +297,8 @@ impl Platform for Network {
     }
 
     async fn discover(&self, cx: &Cx<'_>) -> Result<Value, Fault> {
-        // the PDS has the limits; without a session its entrance is asked
-        let pds = match session::current(cx).await {
-            Ok(session) => session.facts.pds,
-            Err(fault) if fault.kind.transient() => return Err(fault),
-            Err(_) => cx.account.server.clone(),
-        };
+        // the PDS has the limits, and only a session tells which that is
+        let pds = session::current(cx).await?.facts.pds;
         let answer = cx.call(Request::get(format!("{pds}/xrpc/com.atproto.server.describeServer"))).await?;
         let value = answer.value();
         if !value["did"].is_string() {

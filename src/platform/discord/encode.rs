@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::api::{SUPPRESS_EMBEDS, SUPPRESS_NOTIFICATIONS, is_id, message_at};
-use super::{Mode, mode};
+use super::{Mode, mode, setting, text_of};
 use crate::draft::{CardChoice, Poll};
 use crate::platform::{Ask, Part, Piece, PlanNote, Reference, Rendered};
 use crate::text::{Markup, Text};
@@ -31,12 +31,8 @@ fn ask_mode(ask: &Ask) -> Mode {
 }
 
 /// An option of the draft, else a setting of the account, as text that is not empty.
-fn word<'a>(ask: &'a Ask, key: &str) -> Option<&'a str> {
-    ask.content
-        .option_str(key)
-        .or_else(|| ask.account.map(|account| account.setting(key)))
-        .map(str::trim)
-        .filter(|text| !text.is_empty())
+fn word(ask: &Ask, key: &str) -> Option<String> {
+    ask.content.option(key).and_then(text_of).or_else(|| setting(ask.account?, key))
 }
 
 /// One message as `{"action": "message", "body", "thread_id"}`. The bot's nonce and what it replies to are added when it is sent.
@@ -95,7 +91,7 @@ pub(super) fn encode(ask: &Ask, piece: &mut Piece) -> Result<Value, String> {
     }
     let mut payload = json!({"action": "message"});
     if let Some(id) = word(ask, "thread_id") {
-        if !is_id(id) {
+        if !is_id(&id) {
             return Err(format!("`thread_id` is the number of a thread, not `{id}`"));
         }
         payload["thread_id"] = json!(id);
@@ -144,8 +140,8 @@ fn check_mode(ask: &Ask, mode: Mode) -> Result<(), String> {
             if let Some(key) = WEBHOOK_ONLY.iter().find(asked) {
                 return Err(format!("a bot cannot do `{key}`; use an account with a webhook"));
             }
-            let channel = ask.account.map_or("", |account| account.setting("channel").trim());
-            if ask.account.is_some() && !is_id(channel) {
+            let channel = ask.account.and_then(|account| setting(account, "channel")).unwrap_or_default();
+            if ask.account.is_some() && !is_id(&channel) {
                 return Err(format!("the account's `channel` is the number of a channel, not `{channel}`"));
             }
             if let Some(Reference::Url(url)) = &ask.content.reply_to {
@@ -156,7 +152,7 @@ fn check_mode(ask: &Ask, mode: Mode) -> Result<(), String> {
                 }
             }
             if let Some(name) = word(ask, "thread") {
-                check_length("thread", name, THREAD_NAME)?;
+                check_length("thread", &name, THREAD_NAME)?;
             }
         }
     }
@@ -182,7 +178,7 @@ fn mentions(ask: &Ask) -> Result<Value, String> {
 
 fn webhook_fields(ask: &Ask, first: bool, body: &mut Map<String, Value>) -> Result<(), String> {
     if let Some(name) = word(ask, "username") {
-        check_length("username", name, USERNAME)?;
+        check_length("username", &name, USERNAME)?;
         let lower = name.to_lowercase();
         if let Some(taken) = ["discord", "clyde"].iter().find(|taken| lower.contains(*taken)) {
             return Err(format!("Discord takes no `username` that holds `{taken}`"));
@@ -197,12 +193,13 @@ fn webhook_fields(ask: &Ask, first: bool, body: &mut Map<String, Value>) -> Resu
     }
     // later parts go into the thread that the first one opened
     if first && let Some(name) = word(ask, "thread_name") {
-        check_length("thread_name", name, THREAD_NAME)?;
+        check_length("thread_name", &name, THREAD_NAME)?;
         body.insert("thread_name".into(), json!(name));
         if let Some(tags) = ask.content.option("forum_tags").and_then(Value::as_array) {
-            if tags.len() > 5 || !tags.iter().all(|tag| tag.as_str().is_some_and(is_id)) {
-                return Err("`forum_tags` lists at most 5 numbers of tags, as texts".into());
+            if tags.len() > 5 || !tags.iter().all(|tag| text_of(tag).is_some_and(|id| is_id(&id))) {
+                return Err("`forum_tags` lists at most 5 numbers of tags".into());
             }
+            let tags: Vec<String> = tags.iter().filter_map(text_of).collect();
             body.insert("applied_tags".into(), json!(tags));
         }
     }

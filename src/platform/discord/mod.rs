@@ -190,8 +190,22 @@ fn mode(account: &AccountInfo) -> Mode {
     match account.setting("mode") {
         "bot" => Mode::Bot,
         "webhook" => Mode::Webhook,
-        _ if account.setting("channel").trim().is_empty() => Mode::Webhook,
+        _ if setting(account, "channel").is_none() => Mode::Webhook,
         _ => Mode::Bot,
+    }
+}
+
+/// A setting that is not empty.
+fn setting(account: &AccountInfo, key: &str) -> Option<String> {
+    account.settings.get(key).and_then(text_of)
+}
+
+/// A text that is not empty. Discord's numbers are texts, but a person may well write them without quotes.
+fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.trim().to_string()).filter(|text| !text.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
     }
 }
 
@@ -415,9 +429,9 @@ fn thread(post: &Post) -> Option<&str> {
 
 /// The account's channel.
 fn home(cx: &Cx<'_>) -> Result<String, Fault> {
-    let channel = cx.account.setting("channel").trim();
-    if is_id(channel) {
-        Ok(channel.to_string())
+    let channel = setting(cx.account, "channel").unwrap_or_default();
+    if is_id(&channel) {
+        Ok(channel)
     } else {
         Err(Fault::local(format!("the account's `channel` is the number of a channel, not `{channel}`; run `xpost account add` again")))
     }

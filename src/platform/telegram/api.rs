@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::platform::AccountInfo;
+
 /// Every good answer: `{"ok": true, "result": …}`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Response<T> {
@@ -102,6 +104,14 @@ pub(super) struct Member {
     /// Only of restricted members.
     #[serde(default)]
     pub can_send_messages: Option<bool>,
+}
+
+/// The account's chat, see [`chat_id`]; a number may well be written without quotes.
+pub(super) fn chat_of(account: &AccountInfo) -> Result<Value, String> {
+    match account.settings.get("chat") {
+        Some(Value::Number(id)) => chat_id(&id.to_string()),
+        _ => chat_id(account.setting("chat")),
+    }
 }
 
 /// The chat as the Bot API takes it: a number, or `@name`. Takes `@name`, `name`, `https://t.me/name`, `https://t.me/c/123` and a numeric id.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::api::{chat_id, message_at};
+use super::api::{chat_of, message_at};
 use crate::draft::{CardChoice, Poll};
 use crate::platform::{Ask, MediaUse, Piece, PlanNote, Reference};
 use crate::text::{Kind, Text};
@@ -22,8 +22,7 @@ pub(super) fn encode(ask: &Ask, piece: &mut Piece) -> Result<Value, String> {
         message_at(url)?;
     }
     let mut params = Map::new();
-    let chat = ask.account.map_or("@channel", |account| account.setting("chat"));
-    params.insert("chat_id".into(), chat_id(chat)?);
+    params.insert("chat_id".into(), ask.account.map_or_else(|| Ok(json!("@channel")), chat_of)?);
     if let Some(topic) = topic(ask)? {
         params.insert("message_thread_id".into(), json!(topic));
     }

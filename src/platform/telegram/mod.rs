@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
-use self::api::{Chat, Member, Response, Sent, User, chat_id, message_at};
+use self::api::{Chat, Member, Response, Sent, User, chat_of, message_at};
 use super::{
     Ask, Card, Cx, Delete, Field, FieldKind, ImageRule, MediaRule, Piece, Platform, PollRule, Post, Profile, Receipt,
     Reference, Repeat, Server, Spec, TextRule, Title, TwinAccount, VideoRule, payload_error,
@@ -256,7 +256,7 @@ fn request(cx: &Cx<'_>, http: Method, method: &str) -> Result<Request, Fault> {
 }
 
 fn chat(cx: &Cx<'_>) -> Result<Value, Fault> {
-    chat_id(cx.account.setting("chat")).map_err(Fault::local)
+    chat_of(cx.account).map_err(Fault::local)
 }
 
 /// The bot and the chat that it posts to.

@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
 
+use super::api::chat_id;
 use super::encode::entities;
 use super::explain::explain;
 use super::*;
@@ -341,7 +342,7 @@ async fn replies_to_what_is_there() {
 #[tokio::test]
 async fn topics_groups_and_closed_chats() {
     let mut stage = Stage::new(&Network, 0);
-    stage.account.settings = json!({"chat": twin::forum(0).to_string(), "topic": 5});
+    stage.account.settings = json!({"chat": twin::forum(0), "topic": 5});
     let receipts = stage.publish(&plain("in a topic")).await.unwrap();
     assert_eq!(receipts[0].url.as_deref(), Some("https://t.me/c/2100000000/5/1"));
     assert_eq!(Network.whoami(&stage.cx()).await.unwrap().handle, "Twin forum 0");

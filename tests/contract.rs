@@ -1,0 +1,125 @@
+//! The contract: what every platform does, tried against its twin over real sockets.
+//!
+//! No platform is named here: a new one gets all of this by standing in the list. A case that does not concern a platform is
+//! skipped for a reason that is printed. `cargo test --test contract -- mastodon` runs the cases of one platform.
+//!
+//! - [`posts`]: what is posted, and what a reader sees of it
+//! - [`faults`]: what a platform makes of every trouble, before and after the network stored the post
+//! - [`engine`]: the same through the engine
+//!
+//! After each case, every request that reached the twin is checked against the network's published document, and whatever was
+//! said is searched for secrets; at the end the log of the whole run is searched too.
+
+#[path = "contract/engine.rs"]
+mod engine;
+#[path = "contract/faults.rs"]
+mod faults;
+#[path = "support/openapi.rs"]
+mod openapi;
+#[path = "support/pictures.rs"]
+mod pictures;
+#[path = "contract/posts.rs"]
+mod posts;
+#[path = "support/specs.rs"]
+mod specs;
+#[path = "support/stage.rs"]
+mod stage;
+
+use std::future::Future;
+use std::io::Write;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use xpost::platform::{self, Platform};
+
+use stage::{CANARIES, Stage};
+
+/// One thing that every platform does.
+pub struct Case {
+    pub name: &'static str,
+    /// Why it does not concern this platform, if it does not.
+    pub skip: fn(&dyn Platform) -> Option<&'static str>,
+    pub run: Run,
+}
+
+/// The body of a case; it panics where the contract is broken.
+pub type Run = for<'a> fn(&'a Stage) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+/// `cases![name: skip, ...]`: the cases from async functions of the same name.
+#[macro_export]
+macro_rules! cases {
+    ($($name:ident: $skip:expr),* $(,)?) => {
+        vec![$($crate::Case { name: stringify!($name), skip: $skip, run: |stage| Box::pin($name(stage)) }),*]
+    };
+}
+
+/// For every platform.
+pub fn all(_: &dyn Platform) -> Option<&'static str> {
+    None
+}
+
+/// For platforms that are servers.
+pub fn remote(platform: &dyn Platform) -> Option<&'static str> {
+    platform.twin().hosts().is_empty().then_some("it makes no request")
+}
+
+fn play(platform: &'static dyn Platform, case: &Case) -> Result<(), Failed> {
+    let stage = Stage::new(platform);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on((case.run)(&stage));
+    let leaks = stage.leaks();
+    if !leaks.is_empty() {
+        return Err(format!("a secret was said: {}", leaks.join("\n")).into());
+    }
+    if let Some(name) = platform.spec().document {
+        let problems = openapi::check_log(name, &stage.server.log());
+        if !problems.is_empty() {
+            return Err(format!("against the published document `{name}`:\n{}", problems.join("\n")).into());
+        }
+    }
+    Ok(())
+}
+
+/// Everything that any crate logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn main() {
+    let log = Log::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).init();
+    let arguments = Arguments::from_args();
+    let mut trials = Vec::new();
+    for &platform in platform::ALL {
+        for case in posts::cases().into_iter().chain(faults::cases()).chain(engine::cases()) {
+            let name = format!("{}::{}", platform.spec().name, case.name);
+            trials.push(match (case.skip)(platform) {
+                Some(reason) => {
+                    Trial::test(name, || Ok(())).with_kind(format!("skipped: {reason}")).with_ignored_flag(true)
+                }
+                None => Trial::test(name, move || play(platform, &case)),
+            });
+        }
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+    let canaries = CANARIES.lock().unwrap();
+    let leak =
+        logged.lines().find(|line| canaries.iter().any(|canary| canary.len() >= 6 && line.contains(canary.as_str())));
+    if let Some(line) = leak {
+        eprintln!("a secret was logged: {line}");
+        std::process::exit(101);
+    }
+    conclusion.exit();
+}
