@@ -44,7 +44,8 @@ fn convert(field: &Field, value: &Value) -> Result<Value, String> {
         (FieldKind::Text | FieldKind::Secret | FieldKind::Directory, Value::String(_))
         | (FieldKind::Bool, Value::Bool(_))
         | (FieldKind::Number, Value::Number(_))
-        | (FieldKind::Table, Value::Object(_)) => Ok(value.clone()),
+        | (FieldKind::Table, Value::Object(_))
+        | (FieldKind::Any, _) => Ok(value.clone()),
         // an id is text that often looks like a number
         (FieldKind::Text, Value::Number(number)) => Ok(Value::from(number.to_string())),
         (FieldKind::Choice(words), Value::String(word)) if words.contains(&word.as_str()) => Ok(value.clone()),
