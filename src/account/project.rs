@@ -10,10 +10,10 @@ use serde_json::{Map, Value};
 use toml::Spanned;
 
 use super::config::{LimitOverrides, People};
-use crate::draft::did_you_mean;
 use super::targets::valid_name;
 use super::toml_file::{self, FileError};
 use super::variable;
+use crate::draft::did_you_mean;
 use crate::store::{Account, Error, NewAccount, SecretSource, Store};
 
 /// The name of the file.

@@ -28,11 +28,18 @@ enum Verb {
     #[command(visible_alias = "ls")]
     List,
     /// Show all that is known of an account, but never its secret
-    Show { name: String },
+    Show {
+        name: String,
+    },
     /// Ask the network who an account is; without a name all of them
-    Check { names: Vec<String> },
+    Check {
+        names: Vec<String>,
+    },
     /// Give an account another name; its secret and history go with it
-    Rename { from: String, to: String },
+    Rename {
+        from: String,
+        to: String,
+    },
     /// Forget an account and delete its secret
     Remove {
         name: String,
@@ -110,8 +117,10 @@ async fn show(name: &str, world: &World) -> Result<Exit, Trouble> {
     let account = world.account(name).await?;
     let given = world.chain()?.given(&account.name, &account.platform);
     if world.out.json {
-        let variables: Vec<_> =
-            given.iter().map(|g| json!({ "name": g.variable, "field": g.field, "required": g.required, "set": g.set })).collect();
+        let variables: Vec<_> = given
+            .iter()
+            .map(|g| json!({ "name": g.variable, "field": g.field, "required": g.required, "set": g.set }))
+            .collect();
         world.out.document("account", json!({ "account": docs::account(&account), "variables": variables }));
         return Ok(Exit::Done);
     }
@@ -129,7 +138,10 @@ async fn show(name: &str, world: &World) -> Result<Exit, Trouble> {
             rows.push((key, value.as_str().map_or_else(|| value.to_string(), str::to_string)));
         }
     }
-    rows.push(("checked", account.checked_at.map_or_else(|| "never".into(), |at| at.format("%Y-%m-%d %H:%M UTC").to_string())));
+    rows.push((
+        "checked",
+        account.checked_at.map_or_else(|| "never".into(), |at| at.format("%Y-%m-%d %H:%M UTC").to_string()),
+    ));
     for (key, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
         world.out.line(&format!("{key:<10} {value}"));
     }
@@ -166,7 +178,9 @@ async fn check(names: &[String], world: &World) -> Result<Exit, Trouble> {
             Ok((account, profile)) => {
                 if !world.out.json {
                     let mark = world.out.paint(Paint::Good, "ok");
-                    world.out.line(&format!("{mark}      {}  {} on {}", account.name, profile.handle, account.platform));
+                    world
+                        .out
+                        .line(&format!("{mark}      {}  {} on {}", account.name, profile.handle, account.platform));
                 }
                 results.push(json!({ "account": account.name, "platform": account.platform, "ok": true, "handle": profile.handle, "url": profile.url, "fault": null }));
             }
@@ -209,14 +223,20 @@ async fn remove(name: &str, history: bool, world: &World) -> Result<Exit, Troubl
     let store = world.store()?;
     store.account_remove(account.id, history).await?;
     chain.forget(&account).await.map_err(|fault| {
-        Trouble::local(format!("account `{}` is removed, but its secret could not be deleted: {}", account.name, fault.message))
+        Trouble::local(format!(
+            "account `{}` is removed, but its secret could not be deleted: {}",
+            account.name, fault.message
+        ))
     })?;
     let kept = if history { "" } else { "; what was posted stays in the history" };
     if world.out.json {
         world.out.document("account_removed", json!({ "account": account.name, "history": history }));
     } else {
         world.out.note(&format!("account `{}` and its secret are removed from this machine{kept}", account.name));
-        world.out.note(&format!("the credentials are still good at {}; revoke them there if nobody else uses them", place(&account)));
+        world.out.note(&format!(
+            "the credentials are still good at {}; revoke them there if nobody else uses them",
+            place(&account)
+        ));
     }
     Ok(Exit::Done)
 }
@@ -274,7 +294,8 @@ async fn group(name: Option<String>, accounts: &[String], clear: bool, world: &W
         groups.retain(|(group, _)| group.eq_ignore_ascii_case(name));
     }
     if world.out.json {
-        let groups: Vec<_> = groups.iter().map(|(name, accounts)| json!({ "name": name, "accounts": accounts })).collect();
+        let groups: Vec<_> =
+            groups.iter().map(|(name, accounts)| json!({ "name": name, "accounts": accounts })).collect();
         world.out.document("groups", json!({ "groups": groups }));
         return Ok(Exit::Done);
     }
@@ -292,8 +313,10 @@ pub async fn say(world: &World, kind: &str, sentence: &str, store: &Store, name:
     if world.out.json {
         let account = store.account(name).await?.ok_or_else(|| Trouble::local(format!("account `{name}` is gone")))?;
         let given = world.chain()?.given(&account.name, &account.platform);
-        let variables: Vec<_> =
-            given.iter().map(|g| json!({ "name": g.variable, "field": g.field, "required": g.required, "set": g.set })).collect();
+        let variables: Vec<_> = given
+            .iter()
+            .map(|g| json!({ "name": g.variable, "field": g.field, "required": g.required, "set": g.set }))
+            .collect();
         world.out.document(kind, json!({ "account": docs::account(&account), "variables": variables }));
     } else {
         world.out.line(sentence);

@@ -194,7 +194,8 @@ pub async fn login(args: LoginArgs, world: &World) -> Result<Exit, Trouble> {
             if old.secret != account.secret {
                 chain.forget(&old).await?;
             }
-            say(world, "account", &done(&format!(": {} on {}", profile.handle, spec.title)), &store, &account.name).await
+            say(world, "account", &done(&format!(": {} on {}", profile.handle, spec.title)), &store, &account.name)
+                .await
         }
         Err(mut trouble) => {
             // the old ones may be the better ones
@@ -227,7 +228,9 @@ async fn free_name(store: &Store, platform: &str) -> Result<String, Trouble> {
 /// Two accounts must never take their secrets from the same variable.
 pub async fn distinct_variables(store: &Store, name: &str, but: Option<i64>) -> Result<(), Trouble> {
     let taken = store.accounts().await?.into_iter().find(|account| {
-        Some(account.id) != but && !account.name.eq_ignore_ascii_case(name) && variable(&account.name, "x") == variable(name, "x")
+        Some(account.id) != but
+            && !account.name.eq_ignore_ascii_case(name)
+            && variable(&account.name, "x") == variable(name, "x")
     });
     match taken {
         Some(other) => Err(Trouble::usage(format!(
@@ -282,8 +285,10 @@ fn settings(spec: &Spec, pairs: &[String]) -> Result<Map<String, Value>, Trouble
         let field = spec.fields.iter().find(|field| field.name == key);
         let value = match field {
             Some(field) if field.kind == FieldKind::Secret => {
-                return Err(Trouble::usage(format!("`{key}` is a secret, and arguments can be seen by others on this machine"))
-                    .detail("type it when asked, pipe it in with `--stdin`, or set it in the environment"));
+                return Err(Trouble::usage(format!(
+                    "`{key}` is a secret, and arguments can be seen by others on this machine"
+                ))
+                .detail("type it when asked, pipe it in with `--stdin`, or set it in the environment"));
             }
             Some(field) => typed(field, value).map_err(Trouble::usage)?,
             None if LimitOverrides::NAMES.contains(&key) => Value::from(
@@ -313,10 +318,14 @@ fn typed(field: &Field, value: &str) -> Result<Value, String> {
         FieldKind::Number => {
             value.parse::<i64>().map(Value::from).map_err(|_| format!("`{name}` must be a number, not `{value}`"))
         }
-        FieldKind::Choice(words) if !words.contains(&value) => {
-            Err(format!("`{name}` must be one of `{}`{}", words.join("`, `"), did_you_mean(value, words.iter().copied())))
+        FieldKind::Choice(words) if !words.contains(&value) => Err(format!(
+            "`{name}` must be one of `{}`{}",
+            words.join("`, `"),
+            did_you_mean(value, words.iter().copied())
+        )),
+        FieldKind::List => {
+            Ok(json!(value.split(',').map(str::trim).filter(|item| !item.is_empty()).collect::<Vec<_>>()))
         }
-        FieldKind::List => Ok(json!(value.split(',').map(str::trim).filter(|item| !item.is_empty()).collect::<Vec<_>>())),
         FieldKind::Table => serde_json::from_str::<Map<String, Value>>(value)
             .map(Value::Object)
             .map_err(|_| format!("`{name}` must be a JSON object")),
@@ -348,7 +357,8 @@ fn fields(
         }
         let mut value = piped.remove(field.name).or_else(|| env(name, field.name));
         if value.is_none() && ask {
-            let label = if field.required { field.help.to_string() } else { format!("{} (may be left empty)", field.help) };
+            let label =
+                if field.required { field.help.to_string() } else { format!("{} (may be left empty)", field.help) };
             value = Some(prompt(&label, secret, field.required)?).filter(|value| !value.is_empty());
         }
         match value {
@@ -395,8 +405,8 @@ fn piped(spec: &Spec) -> Result<BTreeMap<String, String>, Trouble> {
         .map_err(|error| Trouble::usage(format!("standard input cannot be read: {error}")))?;
     let text = text.trim();
     if text.starts_with('{') {
-        let object: Map<String, Value> = serde_json::from_str(text)
-            .map_err(|_| Trouble::usage("standard input looks like JSON, but is none"))?;
+        let object: Map<String, Value> =
+            serde_json::from_str(text).map_err(|_| Trouble::usage("standard input looks like JSON, but is none"))?;
         return object
             .into_iter()
             .map(|(key, value)| match value {
@@ -407,19 +417,28 @@ fn piped(spec: &Spec) -> Result<BTreeMap<String, String>, Trouble> {
             })
             .collect();
     }
-    let known = |line: &str| line.split_once('=').filter(|(key, _)| spec.fields.iter().any(|field| field.name == key.trim()));
+    fn known<'a>(line: &'a str, spec: &Spec) -> Option<(&'a str, &'a str)> {
+        line.split_once('=').filter(|(key, _)| spec.fields.iter().any(|field| field.name == key.trim()))
+    }
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let secret: Vec<&Field> =
         spec.fields.iter().filter(|field| field.kind == FieldKind::Secret && field.required).collect();
     match (lines.as_slice(), secret.as_slice()) {
-        ([one], [field]) if known(one).is_none() => Ok([(field.name.to_string(), (*one).to_string())].into()),
+        ([one], [field]) if known(one, spec).is_none() => Ok([(field.name.to_string(), (*one).to_string())].into()),
         _ => lines
             .iter()
             .enumerate()
             .map(|(index, line)| {
-                let (key, value) = known(line).ok_or_else(|| {
-                    Trouble::usage(format!("line {} of standard input is not `field=value` with a field of {}", index + 1, spec.title))
-                        .detail(format!("its fields are `{}`", spec.fields.iter().map(|f| f.name).collect::<Vec<_>>().join("`, `")))
+                let (key, value) = known(line, spec).ok_or_else(|| {
+                    Trouble::usage(format!(
+                        "line {} of standard input is not `field=value` with a field of {}",
+                        index + 1,
+                        spec.title
+                    ))
+                    .detail(format!(
+                        "its fields are `{}`",
+                        spec.fields.iter().map(|f| f.name).collect::<Vec<_>>().join("`, `")
+                    ))
                 })?;
                 Ok((key.trim().to_string(), value.trim().to_string()))
             })

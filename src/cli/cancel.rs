@@ -29,7 +29,9 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
         let going: Vec<&str> = outcomes
             .iter()
             .flat_map(|outcome| &outcome.deliveries)
-            .filter(|delivery| delivery.parts.iter().any(|part| matches!(part.state, PartState::Preparing | PartState::Sending)))
+            .filter(|delivery| {
+                delivery.parts.iter().any(|part| matches!(part.state, PartState::Preparing | PartState::Sending))
+            })
             .map(|delivery| delivery.account.as_str())
             .collect();
         if world.out.json {

@@ -69,7 +69,9 @@ fn table(planned: &Planned, world: &World) {
             let counts: Vec<String> = plan
                 .parts
                 .iter()
-                .map(|part| part.limit.map_or_else(|| part.count.to_string(), |limit| format!("{}/{limit}", part.count)))
+                .map(|part| {
+                    part.limit.map_or_else(|| part.count.to_string(), |limit| format!("{}/{limit}", part.count))
+                })
                 .collect();
             vec![target.name().to_string(), mark, plan.parts.len().to_string(), counts.join(" ")]
         })
@@ -87,7 +89,10 @@ fn table(planned: &Planned, world: &World) {
         let mut said: Vec<(String, Vec<&str>)> = Vec::new();
         for (target, plan) in &planned.targets {
             for note in of(plan) {
-                let part = note.part.filter(|_| plan.parts.len() > 1).map_or_else(String::new, |part| format!("part {part}: "));
+                let part = note
+                    .part
+                    .filter(|_| plan.parts.len() > 1)
+                    .map_or_else(String::new, |part| format!("part {part}: "));
                 let text = format!("{part}{}", note.message);
                 match said.iter_mut().find(|(known, _)| *known == text) {
                     Some((_, names)) if names.last() != Some(&target.name()) => names.push(target.name()),

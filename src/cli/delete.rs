@@ -51,7 +51,8 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
                     let mut result = Ok(());
                     // the end of a thread first, so that no reply is left without its beginning
                     for part in delivery.parts.iter().rev().filter(|part| to_delete(part)) {
-                        let receipt = part.receipt.clone().and_then(|receipt| serde_json::from_value::<Receipt>(receipt).ok());
+                        let receipt =
+                            part.receipt.clone().and_then(|receipt| serde_json::from_value::<Receipt>(receipt).ok());
                         let Some(receipt) = receipt else { continue };
                         result = engine.delete(&session, part.id, &receipt).await;
                         if result.is_err() {

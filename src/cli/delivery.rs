@@ -66,7 +66,7 @@ async fn signals(stop: watch::Sender<bool>) {
             std::process::exit(i32::from(Exit::Interrupted as u8));
         }
         asked = true;
-        drop(stop.send(true));
+        let _ = stop.send(true);
     }
 }
 
@@ -101,14 +101,17 @@ impl Live {
 
     fn show(&self, event: &Event) {
         let part = if event.of > 1 { format!("{}/{} ", event.part, event.of) } else { String::new() };
-        let clock = |at: &chrono::DateTime<chrono::Utc>| at.with_timezone(&chrono::Local).format("%H:%M:%S").to_string();
+        let clock =
+            |at: &chrono::DateTime<chrono::Utc>| at.with_timezone(&chrono::Local).format("%H:%M:%S").to_string();
         let (text, over) = match &event.kind {
             EventKind::Preparing => ("preparing".to_string(), false),
             EventKind::Progress(what) => (one_line(what), false),
             EventKind::Sending => ("sending".to_string(), false),
             EventKind::Checking => ("asking whether it arrived".to_string(), false),
             EventKind::Sent { url } => (format!("sent {}", url.as_deref().unwrap_or_default()), event.part == event.of),
-            EventKind::Found { url } => (format!("was there already {}", url.as_deref().unwrap_or_default()), event.part == event.of),
+            EventKind::Found { url } => {
+                (format!("was there already {}", url.as_deref().unwrap_or_default()), event.part == event.of)
+            }
             EventKind::Waiting { at, fault } => {
                 let why = fault.as_ref().map_or_else(String::new, |fault| format!(": {fault}"));
                 (format!("again at {}{why}", clock(at)), false)
@@ -190,7 +193,8 @@ pub fn exit(outcomes: &[Outcome], interrupted: bool) -> Exit {
         }
         _ => false,
     };
-    let good = outcomes.iter().flat_map(|o| o.deliveries.iter().map(move |d| (o, d))).filter(|(o, d)| fine(o, d)).count();
+    let good =
+        outcomes.iter().flat_map(|o| o.deliveries.iter().map(move |d| (o, d))).filter(|(o, d)| fine(o, d)).count();
     let bad = deliveries().count() - good;
     let refused: usize = outcomes.iter().map(|outcome| outcome.refused.len()).sum();
     // a thread of which some parts are out is partly published
@@ -203,7 +207,13 @@ pub fn exit(outcomes: &[Outcome], interrupted: bool) -> Exit {
     match (good, bad, refused) {
         (_, 0, 0) => Exit::Done,
         (0, 0, _) => Exit::Refused,
-        (0, _, _) if !some_out => if refused == 0 && login() { Exit::Login } else { Exit::Nothing },
+        (0, _, _) if !some_out => {
+            if refused == 0 && login() {
+                Exit::Login
+            } else {
+                Exit::Nothing
+            }
+        }
         _ => Exit::Partly,
     }
 }
@@ -249,7 +259,8 @@ pub fn report(kind: &str, outcomes: &[Outcome], interrupted: bool, world: &World
 /// A URL, or why there is none.
 fn said(outcome: &Outcome, delivery: &DeliveryRow) -> String {
     let sent = delivery.parts.iter().filter(|part| part.state == PartState::Sent).count();
-    let parts = if delivery.parts.len() > 1 { format!(" ({sent} of {} parts)", delivery.parts.len()) } else { String::new() };
+    let parts =
+        if delivery.parts.len() > 1 { format!(" ({sent} of {} parts)", delivery.parts.len()) } else { String::new() };
     let url = delivery.url().unwrap_or_default();
     let fault = delivery.parts.iter().filter(|part| part.state != PartState::Sent).find_map(|part| part.fault.as_ref());
     let why = fault.map(ToString::to_string).unwrap_or_default();
@@ -270,7 +281,9 @@ fn next_steps(outcomes: &[Outcome], exit: Exit, world: &World) {
         outcomes.iter().flat_map(|outcome| outcome.deliveries.iter().map(DeliveryRow::state)).collect();
     let posts: Vec<String> = outcomes.iter().filter_map(|o| o.post.as_ref()).map(|post| post.id.to_string()).collect();
     let posts = posts.join(" ");
-    let next = |command: &str, why: &str| world.out.note(&format!("  {} {command}  ({why})", world.out.err_paint(Paint::Dim, "next:")));
+    let next = |command: &str, why: &str| {
+        world.out.note(&format!("  {} {command}  ({why})", world.out.err_paint(Paint::Dim, "next:")))
+    };
     if exit == Exit::Interrupted {
         next("xpost run", "goes on with what was interrupted");
     }
@@ -282,7 +295,9 @@ fn next_steps(outcomes: &[Outcome], exit: Exit, world: &World) {
             .iter()
             .flat_map(|outcome| &outcome.deliveries)
             .filter(|delivery| {
-                delivery.parts.iter().any(|part| part.state == PartState::Failed && part.fault.as_ref().is_some_and(|f| f.kind == Kind::Auth))
+                delivery.parts.iter().any(|part| {
+                    part.state == PartState::Failed && part.fault.as_ref().is_some_and(|f| f.kind == Kind::Auth)
+                })
             })
             .map(|delivery| delivery.account.as_str())
             .collect();

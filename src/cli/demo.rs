@@ -20,7 +20,9 @@ const PICTURE: &[u8] = include_bytes!("../../examples/crab.png");
 
 /// Publish an example to stand-ins of all networks: no account, no network, nothing leaves this machine
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  xpost demo\n  xpost demo --stay    keep the page with the timelines open until Ctrl-C")]
+#[command(
+    after_help = "Examples:\n  xpost demo\n  xpost demo --stay    keep the page with the timelines open until Ctrl-C"
+)]
 pub struct Args {
     /// Keep the page open until Ctrl-C (always, on a terminal)
     #[arg(long)]

@@ -13,7 +13,9 @@ use crate::store::{Account, SecretSource, Store};
 
 /// Look at settings, store, keyring, accounts and what is waiting, and say what to do
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Asks no network; `xpost account check` does.\n\nExamples:\n  xpost doctor\n  xpost doctor --json | jq '.checks[] | select(.state != \"ok\")'")]
+#[command(
+    after_help = "Asks no network; `xpost account check` does.\n\nExamples:\n  xpost doctor\n  xpost doctor --json | jq '.checks[] | select(.state != \"ok\")'"
+)]
 pub struct Args {}
 
 /// How a check ended.
@@ -56,7 +58,10 @@ pub fn run(_: Args, world: &World) -> Result<Exit, Trouble> {
                 json!({ "name": check.name, "state": state, "says": check.says, "next": check.next })
             })
             .collect();
-        world.out.document("doctor", json!({ "xpost": env!("CARGO_PKG_VERSION"), "ok": !worst(State::Fail), "checks": checks }));
+        world.out.document(
+            "doctor",
+            json!({ "xpost": env!("CARGO_PKG_VERSION"), "ok": !worst(State::Fail), "checks": checks }),
+        );
     } else {
         world.out.line(&format!("xpost {} (the crossposter in Rust)", env!("CARGO_PKG_VERSION")));
         for check in &checks.0 {
@@ -107,7 +112,9 @@ async fn examine(world: &World) -> Checks {
 
 fn settings(world: &World, checks: &mut Checks) {
     match world.home() {
-        Err(trouble) => checks.add("home", State::Fail, trouble.message, Some("set `XPOST_HOME` to a directory of your own")),
+        Err(trouble) => {
+            checks.add("home", State::Fail, trouble.message, Some("set `XPOST_HOME` to a directory of your own"))
+        }
         Ok(home) => {
             let path = home.config_file();
             match world.config() {
@@ -223,7 +230,12 @@ async fn examine_account(account: &Account, world: &World, checks: &mut Checks) 
 async fn waiting(store: &Store, checks: &mut Checks) {
     let Ok(totals) = store.totals().await else { return };
     if totals.unknown > 0 {
-        checks.add("unknown", State::Warn, format!("{} parts may or may not have been posted", totals.unknown), Some("xpost resolve"));
+        checks.add(
+            "unknown",
+            State::Warn,
+            format!("{} parts may or may not have been posted", totals.unknown),
+            Some("xpost resolve"),
+        );
     }
     if totals.failed > 0 {
         checks.add("failed", State::Warn, format!("{} parts", totals.failed), Some("xpost retry"));

@@ -15,12 +15,15 @@ use crate::store::{DeliveryRow, PartState, PostRow, Query, Store};
 
 /// List, search and show what was posted, with every attempt
 #[derive(Debug, ClapArgs)]
-#[command(args_conflicts_with_subcommands = true, after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   xpost history                         the last 20 posts
   xpost history search 'ferris rel*'    words, \"a phrase\", a beginning*
   xpost history show 12                 one post with every attempt
-  xpost history export --format csv > posts.csv")]
+  xpost history export --format csv > posts.csv"
+)]
 pub struct Args {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -131,9 +134,9 @@ fn past(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Trouble> {
     if let Ok(ago) = when::duration(text) {
         return Ok(now - Duration::from_std(ago).unwrap_or_default());
     }
-    when::moment(text, chrono_tz::UTC)
-        .map(|moment| moment.at)
-        .map_err(|_| Trouble::usage(format!("`{text}` is neither a time nor a length of time; write `7d` or `2026-12-01`")))
+    when::moment(text, chrono_tz::UTC).map(|moment| moment.at).map_err(|_| {
+        Trouble::usage(format!("`{text}` is neither a time nor a length of time; write `7d` or `2026-12-01`"))
+    })
 }
 
 async fn list(store: &Store, mut query: Query, world: &World) -> Result<Exit, Trouble> {
@@ -204,7 +207,12 @@ async fn show(store: &Store, id: i64, world: &World) -> Result<Exit, Trouble> {
         return Ok(Exit::Done);
     }
     let out = &world.out;
-    out.line(&format!("post {}  {}  from {}", post.id, post.created_at.format("%Y-%m-%d %H:%M:%S UTC"), one_line(&post.source)));
+    out.line(&format!(
+        "post {}  {}  from {}",
+        post.id,
+        post.created_at.format("%Y-%m-%d %H:%M:%S UTC"),
+        one_line(&post.source)
+    ));
     if let Some(title) = &post.title {
         out.line(&format!("title  {}", one_line(title)));
     }
@@ -217,11 +225,20 @@ async fn show(store: &Store, id: i64, world: &World) -> Result<Exit, Trouble> {
     for delivery in &deliveries {
         out.line("");
         let name = out.paint(Paint::Bold, &delivery.account);
-        out.line(&format!("{name}  {} {}  {}", delivery.platform, delivery.handle, state_word(world, delivery.state())));
+        out.line(&format!(
+            "{name}  {} {}  {}",
+            delivery.platform,
+            delivery.handle,
+            state_word(world, delivery.state())
+        ));
         for part in &delivery.parts {
             let url = part.receipt.as_ref().and_then(|receipt| receipt.get("url")?.as_str()).unwrap_or_default();
             let deleted = if part.deleted_at.is_some() { " (deleted)" } else { "" };
-            out.line(&format!("  part {}/{}  {}{deleted}  {url}", part.index + 1, part.of, state_word(world, part.state)).trim_end().to_string());
+            out.line(
+                &format!("  part {}/{}  {}{deleted}  {url}", part.index + 1, part.of, state_word(world, part.state))
+                    .trim_end()
+                    .to_string(),
+            );
             let text = part.text.get("text").and_then(Value::as_str).unwrap_or_default();
             for line in text.lines() {
                 out.line(&format!("    {}", out.paint(Paint::Dim, &one_line(line))).trim_end().to_string());
@@ -230,9 +247,16 @@ async fn show(store: &Store, id: i64, world: &World) -> Result<Exit, Trouble> {
                 out.line(&format!("    {}: {fault}", fault.kind.word()));
             }
             for attempt in attempts.iter().filter(|attempt| attempt.part_id == part.id) {
-                let took = attempt.ended_at.map_or_else(String::new, |end| format!(" in {} ms", (end - attempt.began_at).num_milliseconds()));
+                let took = attempt
+                    .ended_at
+                    .map_or_else(String::new, |end| format!(" in {} ms", (end - attempt.began_at).num_milliseconds()));
                 let why = attempt.fault.as_ref().map_or_else(String::new, |fault| format!(": {fault}"));
-                out.line(&format!("    {}  {} {}{took}{why}", attempt.began_at.format("%H:%M:%S"), attempt.phase, attempt.outcome));
+                out.line(&format!(
+                    "    {}  {} {}{took}{why}",
+                    attempt.began_at.format("%H:%M:%S"),
+                    attempt.phase,
+                    attempt.outcome
+                ));
             }
         }
     }
@@ -268,7 +292,8 @@ async fn export(store: &Store, format: Format, mut query: Query, world: &World) 
                 Format::Jsonl => {
                     let attempts = store.attempts(post.id).await?;
                     let mut fields = docs::post(post, &deliveries);
-                    let attempts: Vec<Value> = attempts.iter().map(|attempt| docs::attempt(attempt, &deliveries)).collect();
+                    let attempts: Vec<Value> =
+                        attempts.iter().map(|attempt| docs::attempt(attempt, &deliveries)).collect();
                     fields.insert("attempts".into(), attempts.into());
                     lines.push_str(&Value::Object(fields).to_string());
                     lines.push('\n');
@@ -282,7 +307,9 @@ async fn export(store: &Store, format: Format, mut query: Query, world: &World) 
 }
 
 fn csv(post: &PostRow, deliveries: &[DeliveryRow], lines: &mut String) {
-    let time = |at: Option<DateTime<Utc>>| at.map_or_else(String::new, |at| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+    let time = |at: Option<DateTime<Utc>>| {
+        at.map_or_else(String::new, |at| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+    };
     for delivery in deliveries {
         for part in &delivery.parts {
             let receipt = |key: &str| {

@@ -53,7 +53,8 @@ pub fn read(args: &DraftArgs, world: &World) -> Result<Vec<Draft>, Trouble> {
         0 => Ok(drafts),
         1 => Err(Trouble::refused(wrong.remove(0)).detail("nothing was sent")),
         n => {
-            let mut trouble = Trouble::refused(format!("{n} of {} drafts are wrong; nothing was sent", n + drafts.len()));
+            let mut trouble =
+                Trouble::refused(format!("{n} of {} drafts are wrong; nothing was sent", n + drafts.len()));
             trouble.details = wrong;
             Err(trouble)
         }
@@ -62,7 +63,8 @@ pub fn read(args: &DraftArgs, world: &World) -> Result<Vec<Draft>, Trouble> {
 
 fn sources(args: &DraftArgs) -> Result<Vec<Source>, Trouble> {
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-    let typed = |name: &str, bytes: Vec<u8>| Source { name: name.into(), base: here.clone(), form: Form::Markdown, bytes };
+    let typed =
+        |name: &str, bytes: Vec<u8>| Source { name: name.into(), base: here.clone(), form: Form::Markdown, bytes };
     if let Some(text) = &args.text {
         return Ok(vec![typed("--text", text.clone().into_bytes())]);
     }
@@ -70,7 +72,9 @@ fn sources(args: &DraftArgs) -> Result<Vec<Source>, Trouble> {
         if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
             return Ok(vec![typed("editor", edited()?)]);
         }
-        return Err(Trouble::usage("no draft was named").next("xpost publish draft.md, or `-` for standard input, or `--text`"));
+        return Err(
+            Trouble::usage("no draft was named").next("xpost publish draft.md, or `-` for standard input, or `--text`")
+        );
     }
     if args.drafts.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
         return Err(Trouble::usage("standard input can be read only once; name `-` once"));
@@ -113,7 +117,8 @@ fn limited(reader: impl Read) -> std::io::Result<Vec<u8>> {
 
 /// What the person wrote in an editor.
 fn edited() -> Result<Vec<u8>, Trouble> {
-    let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()));
+    let editor =
+        ["VISUAL", "EDITOR"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()));
     let editor = editor.unwrap_or_else(|| if cfg!(windows) { "notepad".into() } else { "vi".into() });
     let command = words(&editor).map_err(Trouble::usage)?;
     let Some((program, arguments)) = command.split_first() else {
@@ -149,7 +154,8 @@ fn edited() -> Result<Vec<u8>, Trouble> {
 fn variables(pairs: &[String], world: &World) -> Result<Vars, Trouble> {
     let mut vars = draft::built_ins(&Utc::now().with_timezone(&zone(world, None)?));
     for (name, value) in std::env::vars_os() {
-        let (Some(name), Some(value)) = (name.to_str().and_then(|name| name.strip_prefix("XPOST_VAR_")), value.to_str())
+        let (Some(name), Some(value)) =
+            (name.to_str().and_then(|name| name.strip_prefix("XPOST_VAR_")), value.to_str())
         else {
             continue;
         };

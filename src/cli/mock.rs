@@ -15,7 +15,9 @@ use crate::twin::ServerOptions;
 /// Set `XPOST_MIRROR` as it says, and every request of xpost goes to the stand-ins. Its page shows the timelines and takes
 /// faults to inject. It ends with Ctrl-C.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  xpost mock --port 8765\n  XPOST_MIRROR=http://127.0.0.1:8765 xpost publish draft.md --to all")]
+#[command(
+    after_help = "Examples:\n  xpost mock --port 8765\n  XPOST_MIRROR=http://127.0.0.1:8765 xpost publish draft.md --to all"
+)]
 pub struct Args {
     /// 0 takes any free port
     #[arg(long, default_value_t = 8765)]
@@ -40,7 +42,9 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
     let hints = mock::hints(&server, &dir);
     let out = &world.out;
     if out.json {
-        let pairs = |pairs: &[(String, String)]| -> Value { pairs.iter().map(|(k, v)| (k.clone(), Value::from(v.as_str()))).collect::<serde_json::Map<_, _>>().into() };
+        let pairs = |pairs: &[(String, String)]| -> Value {
+            pairs.iter().map(|(k, v)| (k.clone(), Value::from(v.as_str()))).collect::<serde_json::Map<_, _>>().into()
+        };
         let networks: Vec<Value> = hints
             .iter()
             .map(|hint| {

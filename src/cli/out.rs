@@ -159,7 +159,6 @@ impl Out {
     }
 }
 
-
 fn colored(on: bool, paint: Paint, text: &str) -> String {
     let code = match paint {
         Paint::Good => "32",

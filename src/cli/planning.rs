@@ -49,7 +49,12 @@ pub fn hash(planned: &[Planned]) -> String {
 ///
 /// # Errors
 /// A target is unknown, or the settings are wrong. What is wrong with a draft for one target is in its plan.
-pub async fn plan(mut drafts: Vec<Draft>, args: &DraftArgs, depth: Depth, world: &World) -> Result<Vec<Planned>, Trouble> {
+pub async fn plan(
+    mut drafts: Vec<Draft>,
+    args: &DraftArgs,
+    depth: Depth,
+    world: &World,
+) -> Result<Vec<Planned>, Trouble> {
     let book = world.book(depth != Depth::Send).await?;
     let settings = settings(world)?;
     let mut planned = Vec::with_capacity(drafts.len());
@@ -85,7 +90,11 @@ pub async fn plan(mut drafts: Vec<Draft>, args: &DraftArgs, depth: Depth, world:
             .zip(&aims)
             .map(|(target, aim)| {
                 let mut plan = plan::plan(&draft, &facts, aim, &known, &settings);
-                if tolerant { plan.warnings.append(&mut stray.clone()) } else { plan.problems.append(&mut stray.clone()) }
+                if tolerant {
+                    plan.warnings.append(&mut stray.clone())
+                } else {
+                    plan.problems.append(&mut stray.clone())
+                }
                 (target, plan)
             })
             .collect();
@@ -113,7 +122,13 @@ fn settings(world: &World) -> Result<Settings, Trouble> {
     Ok(Settings { zone: Some(zone(world, None)?.name().to_string()), defaults })
 }
 
-async fn targets(draft: &Draft, asked: &[String], depth: Depth, book: &Book, world: &World) -> Result<Vec<Target>, Trouble> {
+async fn targets(
+    draft: &Draft,
+    asked: &[String],
+    depth: Depth,
+    book: &Book,
+    world: &World,
+) -> Result<Vec<Target>, Trouble> {
     let named = |words: &[String]| !words.iter().all(|text| text.split(',').all(|word| word.trim().is_empty()));
     let mut words = asked.to_vec();
     if !named(&words) {
@@ -172,7 +187,8 @@ async fn known(draft: &Draft, targets: &[Target], world: &World) -> Result<Known
         let Ok(id) = text.parse::<i64>() else { continue };
         let Some(store) = world.store_if_any() else { break };
         for delivery in store.deliveries(id).await? {
-            let first = delivery.parts.first().filter(|part| part.state == PartState::Sent && part.deleted_at.is_none());
+            let first =
+                delivery.parts.first().filter(|part| part.state == PartState::Sent && part.deleted_at.is_none());
             let receipt = first.and_then(|part| serde_json::from_value::<Receipt>(part.receipt.clone()?).ok());
             // an account that was renamed goes by its name of now
             let target = targets.iter().find(|target| match target {

@@ -8,7 +8,9 @@ use crate::platform::{self, Card, Field, FieldKind, Platform, Server, Title};
 
 /// Show the networks and what each can do
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  xpost platforms\n  xpost platforms bluesky\n  xpost platforms --json | jq '.platforms[].name'")]
+#[command(
+    after_help = "Examples:\n  xpost platforms\n  xpost platforms bluesky\n  xpost platforms --json | jq '.platforms[].name'"
+)]
 pub struct Args {
     /// One network in full
     platform: Option<String>,
@@ -72,6 +74,7 @@ fn kind(field: FieldKind) -> &'static str {
         FieldKind::List => "list",
         FieldKind::Table => "table",
         FieldKind::Directory => "directory",
+        FieldKind::Any => "any",
     }
 }
 
@@ -144,16 +147,22 @@ fn full(platform: &dyn Platform, world: &World) {
     };
     out.line(&format!("{} ({})", spec.title, spec.name));
     row("what", spec.about.to_string());
-    row("text", match spec.text.max {
-        Some(max) => format!("{max} {}", word(spec.text.unit)),
-        None => "without limit".into(),
-    });
+    row(
+        "text",
+        match spec.text.max {
+            Some(max) => format!("{max} {}", word(spec.text.unit)),
+            None => "without limit".into(),
+        },
+    );
     row("also", spec.text.also.map(|(unit, max)| format!("{max} {}", word(unit))).unwrap_or_default());
     row("markup", word(spec.text.markup));
-    row("media", match spec.media.max {
-        0 => "none".into(),
-        max => format!("{max} in a post{}", if spec.media.required { ", at least one" } else { "" }),
-    });
+    row(
+        "media",
+        match spec.media.max {
+            0 => "none".into(),
+            max => format!("{max} in a post{}", if spec.media.required { ", at least one" } else { "" }),
+        },
+    );
     if let Some(image) = spec.media.image {
         row("images", format!("{}, {} bytes each, {}", image.max, image.bytes, image.mimes.join(" ")));
     }

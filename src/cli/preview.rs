@@ -77,13 +77,16 @@ fn cards(planned: &Planned, world: &World) {
             for line in lines(part, width - 4) {
                 out.line(&format!("│ {line}{} │", " ".repeat((width - 4).saturating_sub(line.width()))));
             }
-            let count = part.limit.map_or_else(|| format!(" {} ", part.count), |limit| format!(" {}/{limit} ", part.count));
+            let count =
+                part.limit.map_or_else(|| format!(" {} ", part.count), |limit| format!(" {}/{limit} ", part.count));
             let rule = "─".repeat((width - 3).saturating_sub(count.width()));
             out.line(&format!("╰{rule}{count}─╯"));
         }
-        for (paint, word, notes) in
-            [(Paint::Bad, "problem", &plan.problems), (Paint::Warn, "warning", &plan.warnings), (Paint::Dim, "change", &plan.changes)]
-        {
+        for (paint, word, notes) in [
+            (Paint::Bad, "problem", &plan.problems),
+            (Paint::Warn, "warning", &plan.warnings),
+            (Paint::Dim, "change", &plan.changes),
+        ] {
             for note in notes {
                 out.line(&format!("{} {}", out.paint(paint, &format!("{word}:")), one_line(&note.message)));
             }

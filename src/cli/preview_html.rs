@@ -26,7 +26,10 @@ pub fn page(planned: &[Planned]) -> String {
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n",
     );
     let title = planned.first().map_or("", |one| one.draft.fields.title.as_deref().unwrap_or(&one.draft.source));
-    push(&mut html, format_args!("<title>{} – xpost preview</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n", escape(title)));
+    push(
+        &mut html,
+        format_args!("<title>{} – xpost preview</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n", escape(title)),
+    );
     let mut left = ALL;
     for one in planned {
         push(&mut html, format_args!("<h1>{}</h1>\n<main>\n", escape(&one.draft.source)));
@@ -60,7 +63,7 @@ pub fn page(planned: &[Planned]) -> String {
 
 fn push(html: &mut String, text: std::fmt::Arguments) {
     // writing to a String cannot fail
-    drop(html.write_fmt(text));
+    let _ = html.write_fmt(text);
 }
 
 /// What kind of thing a post is there: an article, a message in a room, a bubble, a status.
@@ -106,10 +109,16 @@ fn card(html: &mut String, target: &Target, spec: &Spec, part: &Part, (number, o
         if let Some(image) = &card.image {
             picture(html, image, Some(""), left);
         }
-        let host = url::Url::parse(&card.url).ok().and_then(|url| url.host_str().map(str::to_string)).unwrap_or_default();
+        let host =
+            url::Url::parse(&card.url).ok().and_then(|url| url.host_str().map(str::to_string)).unwrap_or_default();
         push(
             html,
-            format_args!("<b>{}</b><p>{}</p><small>{}</small></div>\n", escape(&card.title), escape(&card.description), escape(&host)),
+            format_args!(
+                "<b>{}</b><p>{}</p><small>{}</small></div>\n",
+                escape(&card.title),
+                escape(&card.description),
+                escape(&host)
+            ),
         );
     }
     let count = part.limit.map_or_else(|| part.count.to_string(), |limit| format!("{} / {limit}", part.count));
@@ -132,11 +141,21 @@ fn picture(html: &mut String, media: &Media, alt: Option<&str>, left: &mut u64) 
             *left = left.saturating_sub(media.bytes);
             let data = base64::engine::general_purpose::STANDARD.encode(bytes);
             let alt = escape(alt.unwrap_or_default());
-            push(html, format_args!("<figure><img src=\"data:{};base64,{data}\" alt=\"{alt}\" title=\"{alt}\">{missing}</figure>", escape(&media.mime)));
+            push(
+                html,
+                format_args!(
+                    "<figure><img src=\"data:{};base64,{data}\" alt=\"{alt}\" title=\"{alt}\">{missing}</figure>",
+                    escape(&media.mime)
+                ),
+            );
         }
         None => push(
             html,
-            format_args!("<figure class=\"box\"><span>{}<br>{} kB</span>{missing}</figure>", escape(&media.name), media.bytes.div_ceil(1024)),
+            format_args!(
+                "<figure class=\"box\"><span>{}<br>{} kB</span>{missing}</figure>",
+                escape(&media.name),
+                media.bytes.div_ceil(1024)
+            ),
         ),
     }
 }

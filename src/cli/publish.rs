@@ -97,14 +97,21 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
 }
 
 /// Puts plans into the journal and delivers them.
-pub async fn send(kind: &str, planned: Vec<Planned>, sending: &Sending, engine: &Engine, world: &World) -> Result<Exit, Trouble> {
+pub async fn send(
+    kind: &str,
+    planned: Vec<Planned>,
+    sending: &Sending,
+    engine: &Engine,
+    world: &World,
+) -> Result<Exit, Trouble> {
     warnings(&planned, world);
     let stopped = planned.iter().any(|planned| !planned.good()) && sending.all_or_none;
     let mut outcomes = Vec::new();
     let mut now = Vec::new();
     let mut known = Vec::new();
     for one in planned {
-        let mut outcome = Outcome { post: None, deliveries: Vec::new(), refused: Vec::new(), source: one.draft.source.clone() };
+        let mut outcome =
+            Outcome { post: None, deliveries: Vec::new(), refused: Vec::new(), source: one.draft.source.clone() };
         let written = Written {
             source: one.draft.source.clone(),
             title: one.draft.fields.title.clone(),
@@ -117,7 +124,11 @@ pub async fn send(kind: &str, planned: Vec<Planned>, sending: &Sending, engine: 
             let Target::Account(account) = target else { continue };
             if !plan.good() || stopped {
                 if !plan.good() {
-                    outcome.refused.push(Refused { target: account.name.clone(), platform: plan.platform.clone(), problems: plan.problems });
+                    outcome.refused.push(Refused {
+                        target: account.name.clone(),
+                        platform: plan.platform.clone(),
+                        problems: plan.problems,
+                    });
                 }
                 continue;
             }
@@ -159,7 +170,8 @@ pub async fn send(kind: &str, planned: Vec<Planned>, sending: &Sending, engine: 
     }
     let store = world.store()?;
     already(&known, world).await?;
-    let interrupted = if now.is_empty() { false } else { delivery::work(engine, Scope::Deliveries(now), world).await? };
+    let interrupted =
+        if now.is_empty() { false } else { delivery::work(engine, Scope::Deliveries(now), world).await? };
     let mut all = Vec::new();
     for (outcome, ids) in outcomes {
         let mut posts: Vec<i64> = ids.iter().map(|(post, _)| *post).collect();
@@ -207,7 +219,10 @@ async fn already(known: &[i64], world: &World) -> Result<(), Trouble> {
         match delivery.state() {
             PartState::Sent => {
                 let url = delivery.url().unwrap_or_default();
-                world.out.note(&format!("already posted to {} {url}; nothing is sent again (`--again` would)", delivery.account));
+                world.out.note(&format!(
+                    "already posted to {} {url}; nothing is sent again (`--again` would)",
+                    delivery.account
+                ));
             }
             _ => world.out.note(&format!("{} has this draft already; what is missing is completed", delivery.account)),
         }

@@ -110,7 +110,13 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
                     "not_posted" => (Paint::Good, "it was not posted, and is sent now".to_string()),
                     _ => (Paint::Warn, format!("still unknown: {}", why.as_deref().unwrap_or_default())),
                 };
-                let line = format!("post {} part {}/{} on {}: {says}", delivery.post_id, part.index + 1, part.of, delivery.account);
+                let line = format!(
+                    "post {} part {}/{} on {}: {says}",
+                    delivery.post_id,
+                    part.index + 1,
+                    part.of,
+                    delivery.account
+                );
                 world.out.note(&world.out.err_paint(paint, &line));
             }
             results.push(json!({

@@ -8,7 +8,9 @@ use crate::store::{DeliveryRow, PartState, Scope};
 
 /// Try again what failed, from the part that failed on; nothing is posted twice
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  xpost retry          everything that failed\n  xpost retry 12\n  xpost retry 12 --to mastodon")]
+#[command(
+    after_help = "Examples:\n  xpost retry          everything that failed\n  xpost retry 12\n  xpost retry 12 --to mastodon"
+)]
 pub struct Args {
     /// Posts; without one all that failed or wait for another try
     posts: Vec<i64>,
@@ -26,7 +28,10 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
         let store = world.store()?;
         let mut deliveries = chosen(world, &args.posts, &args.to, &[PartState::Failed, PartState::Queued]).await?;
         deliveries.retain(|delivery| {
-            delivery.parts.iter().any(|part| part.state == PartState::Failed || (part.state == PartState::Queued && part.tries > 0))
+            delivery
+                .parts
+                .iter()
+                .any(|part| part.state == PartState::Failed || (part.state == PartState::Queued && part.tries > 0))
         });
         let ids: Vec<i64> = deliveries.iter().map(|delivery| delivery.id).collect();
         let mut posts: Vec<i64> = deliveries.iter().map(|delivery| delivery.post_id).collect();
@@ -70,13 +75,18 @@ pub async fn chosen(
     for id in posts {
         deliveries.extend(history::post(&store, *id).await?.1);
     }
-    let words: Vec<String> =
-        to.iter().flat_map(|text| text.split(',')).map(|word| word.trim().to_lowercase()).filter(|w| !w.is_empty()).collect();
+    let words: Vec<String> = to
+        .iter()
+        .flat_map(|text| text.split(','))
+        .map(|word| word.trim().to_lowercase())
+        .filter(|w| !w.is_empty())
+        .collect();
     if words.is_empty() || words.iter().any(|word| word == "all") {
         return Ok(deliveries);
     }
     // an account that was removed still has its deliveries
-    let by_name = |delivery: &DeliveryRow, word: &str| delivery.account.to_lowercase() == word || delivery.platform == word;
+    let by_name =
+        |delivery: &DeliveryRow, word: &str| delivery.account.to_lowercase() == word || delivery.platform == word;
     let mut named: Vec<String> = Vec::new();
     for word in &words {
         if deliveries.iter().any(|delivery| by_name(delivery, word)) {

@@ -65,7 +65,10 @@ impl World {
             for name in config.limits.keys() {
                 if platform::by_name(name).is_none() {
                     let hint = did_you_mean(name, platform_names());
-                    return Err(Trouble::usage(format!("{}: `limits.{name}`: there is no platform `{name}`{hint}", path.display())));
+                    return Err(Trouble::usage(format!(
+                        "{}: `limits.{name}`: there is no platform `{name}`{hint}",
+                        path.display()
+                    )));
                 }
             }
             Ok(config)
@@ -92,9 +95,7 @@ impl World {
         if !path.exists() {
             return None;
         }
-        self.store()
-            .map_err(|trouble| self.out.warn(&format!("{}; going on without accounts", trouble.message)))
-            .ok()
+        self.store().map_err(|trouble| self.out.warn(&format!("{}; going on without accounts", trouble.message))).ok()
     }
 
     pub fn chain(&self) -> Result<Chain, Trouble> {
@@ -137,7 +138,8 @@ impl World {
         if let Some(project) = project {
             if bare {
                 for declared in &project.accounts {
-                    let server = server_of_declared(declared).map_err(|why| project_trouble(project, declared, &why))?;
+                    let server =
+                        server_of_declared(declared).map_err(|why| project_trouble(project, declared, &why))?;
                     if !book.accounts.iter().any(|account| account.name.eq_ignore_ascii_case(&declared.name)) {
                         book.accounts.push(unsaved(declared, server));
                     }
@@ -256,9 +258,7 @@ pub fn server_of(spec: &Spec, typed: Option<&str>) -> Result<String, String> {
     match (spec.server, typed) {
         (Server::Local, None) => Ok(String::new()),
         (Server::Fixed(origin) | Server::Default(origin), None) => Ok(origin.to_string()),
-        (Server::Own(example), None) => {
-            Err(format!("{} needs a server, such as `--server {example}`", spec.title))
-        }
+        (Server::Own(example), None) => Err(format!("{} needs a server, such as `--server {example}`", spec.title)),
         (Server::Local, Some(_)) => Err(format!("{} has no server: it works on this machine", spec.title)),
         (Server::Fixed(origin), Some(typed)) if origin_of(typed).as_deref() != Ok(origin) => {
             Err(format!("{} is at `{origin}` alone; leave `server` out", spec.title))
@@ -343,7 +343,9 @@ mod tests {
 
     #[test]
     fn a_server_is_an_origin_however_it_was_typed() {
-        for typed in ["example.org", "https://Example.org/", "https://example.org/@ann", "@ann@example.org", "ann@example.org"] {
+        for typed in
+            ["example.org", "https://Example.org/", "https://example.org/@ann", "@ann@example.org", "ann@example.org"]
+        {
             assert_eq!(origin_of(typed).as_deref(), Ok("https://example.org"), "{typed}");
         }
         assert_eq!(origin_of("http://localhost:8301/x").as_deref(), Ok("http://localhost:8301"));
