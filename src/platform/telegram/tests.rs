@@ -326,6 +326,18 @@ async fn a_thread_is_a_chain_of_replies_and_can_be_taken_back() {
 }
 
 #[tokio::test]
+async fn a_text_too_long_for_a_caption_follows_its_picture() {
+    let stage = Stage::new(&Network, 0);
+    let text = "word ".repeat(300);
+    stage.publish(&content(vec![(Text::plain(text.trim()), vec![stage.file("a.png", "image/png", 10, None)])])).await.unwrap();
+    let seen = stage.timeline();
+    assert_eq!((seen.len(), seen[0].media.len(), seen[1].reply_to.as_deref()), (2, 1, Some("1")));
+    assert!(seen[0].text.encode_utf16().count() <= 1024);
+    let words: usize = seen.iter().map(|seen| seen.text.split_whitespace().count()).sum();
+    assert_eq!(words, 300, "nothing is lost");
+}
+
+#[tokio::test]
 async fn replies_to_what_is_there() {
     let stage = Stage::new(&Network, 0);
     let first = stage.publish(&plain("one")).await.unwrap().remove(0);
