@@ -16,6 +16,16 @@ use super::specs::specs;
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("mastodon", "nodeinfo", "a protocol of its own beside Mastodon's API: how a server says what software it is"),
     ("mastodon", "/api/v2/search", "documented by Mastodon, left out of this document"),
+    (
+        "discord",
+        "/messages: no such path in the document",
+        "the document is a selection and leaves out `GET /channels/{channel_id}/messages`, which Discord documents as Get Channel Messages",
+    ),
+    (
+        "discord",
+        "POST /webhooks/{webhook_id}/{webhook_token}: the part `files[",
+        "the document names `files[n]` for a bot's messages only; Discord documents them under Uploading Files for webhooks too",
+    ),
 ];
 
 /// A loaded document.
