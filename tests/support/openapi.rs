@@ -433,7 +433,7 @@ impl Document {
             let shown: String = error.to_string().chars().take(300).collect();
             problems.push(format!("{place}{}: {shown}", error.instance_path()));
         }
-        self.lint(&[schema.clone()], value, place, problems);
+        self.lint(std::slice::from_ref(schema), value, place, problems);
     }
 
     /// Unknown names, and the limits that JSON Schema cannot say.
