@@ -25,6 +25,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "/webhooks/{webhook_id}/{webhook_token}: the part `files[",
         "the document has the files of a message at the bot's route alone; the prose documentation has them at both",
     ),
+    ("mastodon", "/api/v2/search", "documented by Mastodon, left out of this document"),
 ];
 
 /// A loaded document.

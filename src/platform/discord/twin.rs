@@ -525,9 +525,10 @@ impl Discord {
             id: message.id.to_string(),
             account: format!("{marker}{}", place["name"].as_str().unwrap_or_default()),
             title: None,
-            text: unescaped(
-                message.body["content"].as_str().or(message.body["poll"]["question"]["text"].as_str()).unwrap_or_default().trim(),
-            ),
+            text: match message.body["content"].as_str() {
+                Some(content) => twin_check::shown(content.trim()),
+                None => message.body["poll"]["question"]["text"].as_str().unwrap_or_default().to_string(),
+            },
             url: Some(format!("https://discord.com/channels/{GUILD}/{}/{}", message.channel, message.id)),
             reply_to: message.reply_to.map(|id| id.to_string()),
             media: message.media.clone(),
@@ -535,20 +536,6 @@ impl Discord {
             extra,
         }
     }
-}
-
-/// As a reader sees it: a backslash before a sign of the markup is not shown.
-fn unescaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        if c != '\\' || !chars.peek().is_some_and(char::is_ascii_punctuation) {
-            out.push(c);
-        } else if let Some(sign) = chars.next() {
-            out.push(sign);
-        }
-    }
-    out
 }
 
 /// Which one of its kind this number is.
