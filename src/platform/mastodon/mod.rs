@@ -339,7 +339,7 @@ impl Platform for Network {
             };
         }
         let mut request =
-            Request::post(format!("{}/api/v1/statuses", cx.account.server)).bearer(&token).json(Value::Object(body));
+            api::request(&cx.account.server, Method::POST, "/api/v1/statuses").bearer(&token).json(Value::Object(body));
         if !Server::of(Some(cx.account)).trips_over_keys() {
             request = request.header("idempotency-key", post.uuid());
         }
@@ -350,8 +350,8 @@ impl Platform for Network {
 
     async fn whoami(&self, cx: &Cx<'_>) -> Result<Profile, Fault> {
         let token = cx.secret("token")?;
-        let url = format!("{}/api/v1/accounts/verify_credentials", cx.account.server);
-        let answer = cx.call(Request::get(url).bearer(&token)).await?;
+        let request = api::request(&cx.account.server, Method::GET, "/api/v1/accounts/verify_credentials");
+        let answer = cx.call(request.bearer(&token)).await?;
         let account = answer.value();
         let id = api::id(&account["id"]).ok_or_else(|| payload_error(&answer, "id"))?;
         let name = account["acct"].as_str().or(account["username"].as_str()).unwrap_or_default();
@@ -424,16 +424,19 @@ impl Find for Network {
 impl Delete for Network {
     async fn delete(&self, cx: &Cx<'_>, receipt: &Receipt) -> Result<(), Fault> {
         let token = cx.secret("token")?;
-        let url = format!("{}/api/v1/statuses/{}", cx.account.server, receipt.id);
+        let request = |method| {
+            let path = format!("/api/v1/statuses/{}", receipt.id);
+            api::request(&cx.account.server, method, &path).bearer(&token)
+        };
         let gone = |fault: &Fault| matches!(fault.status, Some(404 | 410));
-        let lost = match cx.call(Request::new(Method::DELETE, &url).bearer(&token)).await {
+        let lost = match cx.call(request(Method::DELETE)).await {
             Ok(_) => return Ok(()),
             Err(fault) if fault.effect == Effect::Maybe => Some(fault),
             Err(fault) if gone(&fault) || fault.status == Some(405) => None,
             Err(fault) => return Err(fault),
         };
         // 404 means "gone already" or, with snac, "no such method", and a lost answer means nothing: the status itself tells
-        match cx.call(Request::get(url).bearer(&token)).await {
+        match cx.call(request(Method::GET)).await {
             Ok(_) => Err(lost.unwrap_or_else(|| {
                 let title = Server::of(Some(cx.account)).title();
                 Fault::new(
@@ -460,8 +463,7 @@ impl Network {
             if state.media[index].ready {
                 continue;
             }
-            let url = format!("{}/api/v1/media/{}", cx.account.server, state.media[index].id);
-            match cx.call(Request::get(url).bearer(&token)).await {
+            match cx.call(stored(&cx.account.server, &state.media[index].id).bearer(&token)).await {
                 Ok(answer) => state.media[index].ready = answer.status != 206,
                 Err(fault) if fault.status == Some(404) && !Server::of(Some(cx.account)).mastodon() => {
                     // no way to ask; the status itself will be refused until it is ready
@@ -503,7 +505,7 @@ async fn upload(cx: &Cx<'_>, medium: &MediaUse, taken: &[Upload], reuse: bool) -
     if reuse
         && let Some(id) = cx.sink.uploaded(&medium.media.sha256, &kind).await?.as_ref().and_then(api::id)
         && taken.iter().all(|upload| upload.id != id)
-        && let Ok(answer) = cx.call(Request::get(format!("{base}/api/v1/media/{id}")).bearer(&token)).await
+        && let Ok(answer) = cx.call(stored(base, &id).bearer(&token)).await
     {
         return Ok(Upload { id, ready: answer.status != 206, again: false });
     }
@@ -516,7 +518,7 @@ async fn upload(cx: &Cx<'_>, medium: &MediaUse, taken: &[Upload], reuse: bool) -
             mime: medium.media.mime.clone(),
             bytes: medium.media.bytes,
         };
-        Request::post(format!("{base}/api/{version}/media"))
+        api::request(base, Method::POST, &format!("/api/{version}/media"))
             .bearer(&token)
             .body(Body::Multipart(fields, vec![("file".to_string(), file)]))
     };
@@ -531,6 +533,11 @@ async fn upload(cx: &Cx<'_>, medium: &MediaUse, taken: &[Upload], reuse: bool) -
     Ok(Upload { id, ready: answer.status != 202, again: false })
 }
 
+/// The question what has become of an upload.
+fn stored(server: &str, id: &str) -> Request {
+    api::request(server, Method::GET, &format!("/api/v1/media/{id}"))
+}
+
 /// An upload that failed half-way is seen by nobody.
 fn unseen(fault: Fault) -> Fault {
     Fault { effect: Effect::None, ..fault }
@@ -542,7 +549,7 @@ async fn resolve(cx: &Cx<'_>, url: &str) -> Result<String, Fault> {
         return Ok(id);
     }
     let token = cx.secret("token")?;
-    let request = Request::get(format!("{}/api/v2/search", cx.account.server))
+    let request = api::request(&cx.account.server, Method::GET, "/api/v2/search")
         .bearer(&token)
         .query("q", url)
         .query("type", "statuses")
