@@ -286,14 +286,18 @@ impl Platform for Network {
     async fn prepare(&self, cx: &Cx<'_>, post: &Post) -> Result<Ready, Fault> {
         let mut state: State = serde_json::from_value(post.state.clone()).unwrap_or_default();
         let mut saved = json!(state);
+        if post.parent.as_ref().is_some_and(|parent| parent.id.is_empty() && parent.url.is_none()) {
+            let why = "nobody knows the address of the post before this one, so nothing can be put under it";
+            return Err(Fault::new(Kind::Rejected, why));
+        }
         if state.reply.is_none()
-            && let Some(Reference::Url(url)) = &post.reply_to
+            && let Some(url) = post.parent.as_ref().map_or_else(|| unknown(post.reply_to.as_ref()), nameless)
         {
             state.reply = Some(resolve(cx, url).await?);
         }
         if state.quote.is_none()
             && post.payload.get("quoted_status_id").is_some()
-            && let Some(Reference::Url(url)) = &post.quote
+            && let Some(url) = unknown(post.quote.as_ref())
         {
             state.quote = Some(resolve(cx, url).await?);
         }
@@ -330,7 +334,7 @@ impl Platform for Network {
         if body.contains_key("quoted_status_id") {
             let quote = match (&state.quote, &post.quote) {
                 (Some(id), _) => Some(id),
-                (None, Some(Reference::Ours(receipt))) => Some(&receipt.id),
+                (None, Some(Reference::Ours(receipt))) => Some(&receipt.id).filter(|id| !id.is_empty()),
                 _ => None,
             };
             match quote {
@@ -424,8 +428,12 @@ impl Find for Network {
 impl Delete for Network {
     async fn delete(&self, cx: &Cx<'_>, receipt: &Receipt) -> Result<(), Fault> {
         let token = cx.secret("token")?;
+        let id = match nameless(receipt) {
+            Some(url) => resolve(cx, url).await?,
+            None => receipt.id.clone(),
+        };
         let request = |method| {
-            let path = format!("/api/v1/statuses/{}", receipt.id);
+            let path = format!("/api/v1/statuses/{id}");
             api::request(&cx.account.server, method, &path).bearer(&token)
         };
         let gone = |fault: &Fault| matches!(fault.status, Some(404 | 410));
@@ -585,13 +593,26 @@ fn own_status(server: &str, url: &str) -> Option<String> {
     (!id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())).then(|| id.to_string())
 }
 
+/// The id of what the part replies to.
 fn reply<'a>(post: &'a Post, state: &'a State) -> Option<&'a str> {
-    match (&post.parent, &state.reply, &post.reply_to) {
-        (Some(parent), _, _) => Some(&parent.id),
-        (None, Some(id), _) => Some(id),
-        (None, None, Some(Reference::Ours(receipt))) => Some(&receipt.id),
+    let ours = match (&post.parent, &post.reply_to) {
+        (Some(receipt), _) | (None, Some(Reference::Ours(receipt))) => Some(receipt.id.as_str()),
         _ => None,
+    };
+    ours.filter(|id| !id.is_empty()).or(state.reply.as_deref())
+}
+
+/// The address of a post whose id has to be asked for.
+fn unknown(reference: Option<&Reference>) -> Option<&str> {
+    match reference? {
+        Reference::Ours(receipt) => nameless(receipt),
+        Reference::Url(url) => Some(url),
     }
+}
+
+/// The same for one of our own that a person settled by its address alone.
+fn nameless(receipt: &Receipt) -> Option<&str> {
+    receipt.url.as_deref().filter(|_| receipt.id.is_empty())
 }
 
 /// Why the quote cannot be sent as one; `None` if it can.
