@@ -1,4 +1,19 @@
-//! Accounts and their secrets: the environment, the OS keyring, a command, a private file.
+//! Accounts and their secrets: the environment, the OS keyring, a command, a private file; and which accounts a word means.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`Chain`] | the secret chain: [`Vault`] over environment, keyring, command and file |
+//! | [`Config`] | `config.toml`: the user's own settings |
+//! | [`Project`] | `xpost.toml`: accounts and groups that a repository carries, without secrets |
+//! | [`Book`] | which accounts `--to` means |
+
+mod backend;
+mod chain;
+mod config;
+mod keyring;
+mod project;
+mod targets;
+mod toml_file;
 
 use std::collections::BTreeMap;
 
@@ -7,6 +22,13 @@ use secrecy::SecretString;
 
 use crate::net::Fault;
 use crate::store::Account;
+
+pub use chain::{Chain, Given, SecretField, variable};
+pub use config::{Config, LimitOverrides, People, limits_of};
+
+pub use project::{Declared, Known, Project};
+pub use targets::{Book, Target, valid_name};
+pub use toml_file::FileError;
 
 /// Secret fields by name: `token`, `password`, and the sessions that a network keeps.
 pub type Secrets = BTreeMap<String, SecretString>;

@@ -5,6 +5,7 @@
 
 mod add;
 mod engine;
+mod lookup;
 mod owner;
 mod session;
 mod turn;

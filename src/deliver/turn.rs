@@ -382,7 +382,7 @@ fn interrupted() -> Fault {
 }
 
 /// The journal's row as the platform's post.
-fn post(claimed: &Claimed) -> Result<Post, Fault> {
+pub(super) fn post(claimed: &Claimed) -> Result<Post, Fault> {
     fn read<T: serde::de::DeserializeOwned>(value: &Value, what: &str) -> Result<T, Fault> {
         serde_json::from_value(value.clone())
             .map_err(|error| Fault::local(format!("the journal's {what} cannot be read: {error}")))

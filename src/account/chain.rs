@@ -1,0 +1,417 @@
+//! The secret chain: the environment always, then where the account says.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+
+use super::{Secrets, Vault, backend, keyring};
+use crate::net::{Fault, Kind, Redactor};
+use crate::store::{Account, Home, SecretSource, private_directory, private_file};
+
+/// A keyring that has not answered by then is waiting for a person.
+const KEYRING_LIMIT: Duration = Duration::from_secs(5);
+
+/// One secret field of a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SecretField {
+    pub name: &'static str,
+    pub required: bool,
+}
+
+/// A variable of the environment by its name.
+pub type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// The name of the variable for a field: `XPOST_` + account + `_` + field, upper case, everything but A-Z and 0-9 as `_`.
+pub fn variable(account: &str, field: &str) -> String {
+    let clean = |text: &str| -> String {
+        text.chars()
+            .flat_map(char::to_uppercase)
+            .map(|c| if c.is_ascii_uppercase() || c.is_ascii_digit() { c } else { '_' })
+            .collect()
+    };
+    format!("XPOST_{}_{}", clean(account), clean(field))
+}
+
+/// Where each field of an account comes from, for `account show` and `doctor`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    pub field: &'static str,
+    pub required: bool,
+    /// The variable that gives it.
+    pub variable: String,
+    /// Whether it is set.
+    pub set: bool,
+}
+
+/// [`Vault`] over the environment, the keyring, a command and private files.
+#[derive(Clone)]
+pub struct Chain {
+    secrets: PathBuf,
+    locks: PathBuf,
+    redactor: Redactor,
+    fields: fn(&str) -> Vec<SecretField>,
+    env: Lookup,
+}
+
+impl Chain {
+    /// A chain for this home. `fields` names the secret fields of a platform; every secret that passes is taught to `redactor`.
+    pub fn new(home: &Home, redactor: Redactor, fields: fn(&str) -> Vec<SecretField>) -> Chain {
+        let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Chain { secrets: home.secrets(), locks: home.locks(), redactor, fields, env: Arc::new(env) }
+    }
+
+    /// The same with another environment.
+    #[must_use]
+    pub fn with_env(mut self, env: Lookup) -> Chain {
+        self.env = env;
+        self
+    }
+
+    /// Which fields of this account the environment gives.
+    pub fn given(&self, account: &str, platform: &str) -> Vec<Given> {
+        (self.fields)(platform)
+            .into_iter()
+            .map(|field| {
+                let variable = variable(account, field.name);
+                let set = (self.env)(&variable).is_some();
+                Given { field: field.name, required: field.required, variable, set }
+            })
+            .collect()
+    }
+
+    /// Puts the fields where the account says, in place of what was there.
+    ///
+    /// # Errors
+    /// A `local` fault: nothing was changed. Also where the source is one that xpost cannot write.
+    pub async fn replace(&self, account: &Account, secrets: &Secrets) -> Result<(), Fault> {
+        self.learn(secrets);
+        self.write(account, secrets, true).await
+    }
+
+    /// Deletes what keyring or file hold for this account.
+    ///
+    /// # Errors
+    /// A `local` fault: it is still there.
+    pub async fn forget(&self, account: &Account) -> Result<(), Fault> {
+        let (key, path) = (key(account), self.file(account));
+        match account.secret {
+            SecretSource::Keyring => apart(KEYRING_LIMIT, move || keyring::remove(&key)).await,
+            SecretSource::File => apart(backend::COMMAND_LIMIT, move || backend::remove_file(&path)).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether there is a keyring that can be written.
+    ///
+    /// # Errors
+    /// Why not, and the way out.
+    pub async fn keyring(&self) -> Result<(), Fault> {
+        apart(KEYRING_LIMIT, keyring::status).await
+    }
+
+    /// What the account's source holds, the environment left out; `None` where it holds nothing.
+    async fn stored(&self, account: &Account) -> Result<Option<Secrets>, Fault> {
+        match &account.secret {
+            SecretSource::Keyring => {
+                let key = key(account);
+                apart(KEYRING_LIMIT, move || keyring::read(&key)).await
+            }
+            SecretSource::File => {
+                let path = self.file(account);
+                apart(backend::COMMAND_LIMIT, move || backend::read_file(&path)).await
+            }
+            SecretSource::Command { command } => {
+                let command = command.clone();
+                let fields: Vec<&'static str> =
+                    (self.fields)(&account.platform).iter().map(|field| field.name).collect();
+                let limit = backend::COMMAND_LIMIT;
+                apart(limit + Duration::from_secs(5), move || backend::run_command(&command, &fields, limit))
+                    .await
+                    .map(Some)
+            }
+            SecretSource::Environment | SecretSource::None => Ok(None),
+        }
+    }
+
+    /// Read, change, write, under a lock that other processes respect.
+    async fn write(&self, account: &Account, secrets: &Secrets, all: bool) -> Result<(), Fault> {
+        let (key, path, lock) =
+            (key(account), self.file(account), self.locks.join(format!("secret-{}.lock", key(account))));
+        let in_keyring = account.secret == SecretSource::Keyring;
+        let new = secrets.clone();
+        let limit = if in_keyring { KEYRING_LIMIT } else { backend::COMMAND_LIMIT };
+        apart(limit, move || {
+            let _held = hold(&lock)?;
+            let mut fields = match (all, in_keyring) {
+                (true, _) => Secrets::new(),
+                (false, true) => keyring::read(&key)?.unwrap_or_default(),
+                (false, false) => backend::read_file(&path)?.unwrap_or_default(),
+            };
+            fields.extend(new);
+            if in_keyring { keyring::write(&key, &fields) } else { backend::write_file(&path, &fields) }
+        })
+        .await
+    }
+
+    fn file(&self, account: &Account) -> PathBuf {
+        self.secrets.join(format!("{}.json", key(account)))
+    }
+
+    fn learn(&self, secrets: &Secrets) {
+        for secret in secrets.values() {
+            self.redactor.learn(secret);
+        }
+    }
+}
+
+#[async_trait]
+impl Vault for Chain {
+    async fn load(&self, account: &Account) -> Result<Secrets, Fault> {
+        let fields = (self.fields)(&account.platform);
+        let mut given = Secrets::new();
+        for field in &fields {
+            if let Some(value) = (self.env)(&variable(&account.name, field.name)) {
+                given.insert(field.name.to_string(), SecretString::from(value));
+            }
+        }
+        self.learn(&given);
+        let whole = |secrets: &Secrets| fields.iter().find(|field| field.required && !secrets.contains_key(field.name));
+        // where the environment gives everything, no keyring is asked: there may be none on a build machine
+        if !fields.is_empty() && given.len() == fields.len() {
+            return Ok(given);
+        }
+        let mut secrets = match self.stored(account).await {
+            Ok(stored) => stored.unwrap_or_default(),
+            Err(fault) if whole(&given).is_none() && !given.is_empty() => {
+                tracing::debug!(account = account.name, "only the environment is used: {}", fault.message);
+                Secrets::new()
+            }
+            Err(mut fault) => {
+                let message = fault.message.replace("account login NAME", &format!("account login {}", account.name));
+                fault.message = format!("account `{}`: {message}", account.name);
+                return Err(fault);
+            }
+        };
+        self.learn(&secrets);
+        secrets.extend(given);
+        if let Some(missing) = whole(&secrets) {
+            return Err(Fault::new(
+                Kind::Auth,
+                format!(
+                    "account `{name}` has no `{field}`{place}; run `xpost account login {name}` or set `{variable}`",
+                    name = account.name,
+                    field = missing.name,
+                    place = match account.secret {
+                        SecretSource::Keyring => " in the keyring",
+                        SecretSource::File => " in its secrets file",
+                        SecretSource::Command { .. } => " in what its command prints",
+                        SecretSource::Environment | SecretSource::None => "",
+                    },
+                    variable = variable(&account.name, missing.name),
+                ),
+            ));
+        }
+        Ok(secrets)
+    }
+
+    async fn keep(&self, account: &Account, renewed: &Secrets) -> Result<(), Fault> {
+        self.learn(renewed);
+        let given = self.given(&account.name, &account.platform);
+        let from_env = !given.is_empty() && given.iter().all(|field| field.set);
+        if from_env || !matches!(account.secret, SecretSource::Keyring | SecretSource::File) {
+            tracing::debug!(
+                account = account.name,
+                "a session is not kept: the account's secret comes from outside at every run"
+            );
+            return Ok(());
+        }
+        self.write(account, renewed, false).await
+    }
+}
+
+/// What an account's entry is called: the same after a rename, and never that of another account, not even of another home.
+fn key(account: &Account) -> String {
+    format!("account-{}-{}", account.id, account.created_at.timestamp_millis())
+}
+
+fn hold(path: &std::path::Path) -> Result<File, Fault> {
+    let wrong =
+        |error: std::io::Error| Fault::local(format!("the lock file `{}` cannot be used: {error}", path.display()));
+    if let Some(directory) = path.parent() {
+        private_directory(directory).map_err(wrong)?;
+    }
+    private_file(path).map_err(wrong)?;
+    let file = File::options().write(true).open(path).map_err(wrong)?;
+    file.lock().map_err(wrong)?;
+    Ok(file)
+}
+
+/// Runs a blocking job on a plain thread: one that never comes back must hold up neither the runtime nor the program's end.
+async fn apart<T: Send + 'static>(
+    limit: Duration,
+    job: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    let (send, answer) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new()
+        .name("secrets".into())
+        .spawn(move || drop(send.send(job())))
+        .map_err(|error| Fault::local(format!("no thread for the secret store: {error}")))?;
+    match tokio::time::timeout(limit, answer).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(Fault::local(format!("the secret store failed; {}", keyring::WAY_OUT))),
+        Err(_) => Err(Fault::local(format!(
+            "the keyring did not answer within {} s: it may be locked; {}",
+            limit.as_secs(),
+            keyring::WAY_OUT
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use secrecy::ExposeSecret;
+
+    use super::*;
+    use crate::store::{NewAccount, Store};
+
+    fn fields(platform: &str) -> Vec<SecretField> {
+        match platform {
+            "one" => vec![SecretField { name: "token", required: true }],
+            "two" => {
+                vec![SecretField { name: "token", required: true }, SecretField { name: "secret", required: false }]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    struct World {
+        _dir: tempfile::TempDir,
+        home: Home,
+        store: Store,
+        redactor: Redactor,
+    }
+
+    fn world() -> World {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path());
+        let store = Store::open(&home.database()).unwrap();
+        World { _dir: dir, home, store, redactor: Redactor::default() }
+    }
+
+    impl World {
+        fn chain(&self, env: &[(&str, &str)]) -> Chain {
+            let env: BTreeMap<String, String> = env.iter().map(|(k, v)| ((*k).to_string(), (*v).to_string())).collect();
+            Chain::new(&self.home, self.redactor.clone(), fields).with_env(Arc::new(move |name| env.get(name).cloned()))
+        }
+
+        async fn account(&self, name: &str, platform: &str, secret: SecretSource) -> Account {
+            let new = NewAccount {
+                name: name.into(),
+                platform: platform.into(),
+                server: String::new(),
+                settings: serde_json::json!({}),
+                secret,
+            };
+            self.store.account_add(new).await.unwrap()
+        }
+    }
+
+    fn secrets(pairs: &[(&str, &str)]) -> Secrets {
+        pairs.iter().map(|(name, value)| ((*name).to_string(), SecretString::from(*value))).collect()
+    }
+
+    fn plain(secrets: &Secrets) -> Vec<(&str, &str)> {
+        secrets.iter().map(|(name, secret)| (name.as_str(), secret.expose_secret())).collect()
+    }
+
+    #[test]
+    fn variables_are_upper_case_and_plain() {
+        assert_eq!(variable("my-acc.é", "token"), "XPOST_MY_ACC___TOKEN");
+    }
+
+    #[tokio::test]
+    async fn the_environment_wins_field_by_field() {
+        let world = world();
+        let account = world.account("work", "two", SecretSource::File).await;
+        let bare = world.chain(&[]);
+        bare.replace(&account, &secrets(&[("token", "from-file"), ("secret", "signing-key")])).await.unwrap();
+        let both = world.chain(&[("XPOST_WORK_TOKEN", "from-env")]).load(&account).await.unwrap();
+        assert_eq!(plain(&both), [("secret", "signing-key"), ("token", "from-env")]);
+        assert_eq!(plain(&bare.load(&account).await.unwrap()), [("secret", "signing-key"), ("token", "from-file")]);
+        assert_eq!(world.redactor.clean("from-env from-file signing-key"), "[secret] [secret] [secret]");
+    }
+
+    #[tokio::test]
+    async fn sessions_are_kept_beside_the_secret_and_survive_a_rename() {
+        let world = world();
+        let account = world.account("work", "one", SecretSource::File).await;
+        let chain = world.chain(&[]);
+        chain.replace(&account, &secrets(&[("token", "t0ken-1")])).await.unwrap();
+        chain.keep(&account, &secrets(&[("session", "s1")])).await.unwrap();
+        world.store.account_rename("work", "play").await.unwrap();
+        let renamed = world.store.account("play").await.unwrap().unwrap();
+        assert_eq!(plain(&chain.load(&renamed).await.unwrap()), [("session", "s1"), ("token", "t0ken-1")]);
+        chain.forget(&renamed).await.unwrap();
+        let fault = chain.load(&renamed).await.unwrap_err();
+        assert_eq!(fault.kind, Kind::Auth);
+        assert_eq!(
+            fault.message,
+            "account `play` has no `token` in its secrets file; run `xpost account login play` or set `XPOST_PLAY_TOKEN`"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_comes_from_outside_is_kept_nowhere() {
+        let world = world();
+        let outside = world.account("ci", "one", SecretSource::Environment).await;
+        let chain = world.chain(&[("XPOST_CI_TOKEN", "env-token")]);
+        assert_eq!(plain(&chain.load(&outside).await.unwrap()), [("token", "env-token")]);
+        chain.keep(&outside, &secrets(&[("session", "s")])).await.unwrap();
+        let shadowed = world.account("main", "one", SecretSource::File).await;
+        world.chain(&[("XPOST_MAIN_TOKEN", "env-token")]).keep(&shadowed, &secrets(&[("session", "s")])).await.unwrap();
+        assert!(!world.home.secrets().exists());
+        let missing = world.chain(&[]).load(&outside).await.unwrap_err();
+        assert_eq!(missing.kind, Kind::Auth);
+    }
+
+    #[tokio::test]
+    async fn an_account_of_this_machine_needs_nothing() {
+        let world = world();
+        let account = world.account("site", "none", SecretSource::None).await;
+        assert!(world.chain(&[]).load(&account).await.unwrap().is_empty());
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_command_is_asked_at_every_run() {
+        let world = world();
+        let command = vec!["sh".into(), "-c".into(), "printf '%s' from-command".into()];
+        let account = world.account("cmd", "one", SecretSource::Command { command }).await;
+        assert_eq!(plain(&world.chain(&[]).load(&account).await.unwrap()), [("token", "from-command")]);
+        let broken = vec!["sh".into(), "-c".into(), "exit 9".into()];
+        let account = world.account("cmd2", "two", SecretSource::Command { command: broken }).await;
+        assert!(
+            world.chain(&[]).load(&account).await.unwrap_err().message.starts_with("account `cmd2`: the command `sh`")
+        );
+        // what the environment gives is enough, though the command would fail
+        let enough = world.chain(&[("XPOST_CMD2_TOKEN", "given")]).load(&account).await.unwrap();
+        assert_eq!(plain(&enough), [("token", "given")]);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_hangs_is_left_behind() {
+        let fault = apart(Duration::from_millis(50), || {
+            std::thread::sleep(Duration::from_secs(3));
+            Ok(())
+        })
+        .await
+        .unwrap_err();
+        assert!(fault.message.contains("did not answer"), "{}", fault.message);
+    }
+}

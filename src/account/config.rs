@@ -1,0 +1,118 @@
+//! `config.toml`: what a user wants by default.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::toml_file::{self, FileError};
+
+/// `@{name}` by platform or account name.
+pub type People = BTreeMap<String, BTreeMap<String, String>>;
+
+/// The user's settings; everything is optional.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Default targets, as `--to` takes them.
+    pub to: Vec<String>,
+    /// IANA name of the zone in which drafts' times are meant.
+    pub zone: Option<String>,
+    /// Missing alt text is an error.
+    pub require_alt: Option<bool>,
+    /// How long `publish` and `run` wait for a network that asks to come back later, in seconds.
+    pub wait: Option<u64>,
+    /// `[people.NAME]`: handles by platform or account.
+    pub people: People,
+    /// `[limits.PLATFORM]`.
+    pub limits: BTreeMap<String, LimitOverrides>,
+}
+
+/// Numbers that replace a network's published ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitOverrides {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_text: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_media: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_alt: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_image_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_video_bytes: Option<u64>,
+}
+
+impl LimitOverrides {
+    /// The names of all of them; an account's settings may hold them too.
+    pub const NAMES: &'static [&'static str] =
+        &["max_text", "max_media", "max_alt", "max_image_bytes", "max_video_bytes"];
+}
+
+impl Config {
+    /// Reads the file; without one everything is unset.
+    ///
+    /// # Errors
+    /// The file is not what it should be; the message names the line and the nearest known key.
+    pub fn read(path: &Path) -> Result<Config, FileError> {
+        toml_file::read(path)?.map_or_else(|| Ok(Config::default()), |text| toml_file::parse(path, &text))
+    }
+}
+
+/// The settings of an account with the configured limits of its platform under them: the account's own win.
+pub fn limits_of(settings: &Value, config: &Config, platform: &str) -> Value {
+    let mut all = match config.limits.get(platform).map(serde_json::to_value) {
+        Some(Ok(Value::Object(limits))) => limits,
+        _ => Map::new(),
+    };
+    if let Value::Object(own) = settings {
+        all.extend(own.clone());
+    }
+    Value::Object(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, FileError> {
+        toml_file::parse(Path::new("config.toml"), text)
+    }
+
+    #[test]
+    fn settings_are_read_and_mistakes_named() {
+        let config = read(
+            "to = ['work', '@friends']\nzone = 'Europe/Vienna'\nrequire_alt = true\nwait = 60\n\
+             [people.ann]\nmastodon = '@ann@example.org'\n[limits.mastodon]\nmax_text = 5000\n",
+        )
+        .unwrap();
+        assert_eq!(config.to, ["work", "@friends"]);
+        assert_eq!(config.people["ann"]["mastodon"], "@ann@example.org");
+        assert_eq!(limits_of(&Value::Null, &config, "mastodon"), serde_json::json!({ "max_text": 5000 }));
+        let own = serde_json::json!({ "max_text": 9, "chat": "@x" });
+        assert_eq!(limits_of(&own, &config, "mastodon"), own);
+        assert_eq!(limits_of(&own, &config, "bluesky"), own);
+        for (text, says) in [
+            (
+                "zone = 'UTC'\nrequire-alt = true\n",
+                "config.toml:2: unknown key `require-alt`; did you mean `require_alt`?",
+            ),
+            ("[limits.x]\nmax_txt = 3\n", "config.toml:2: unknown key `max_txt`; did you mean `max_text`?"),
+            ("wait = 'long'\n", "config.toml:1: invalid type: string \"long\", expected u64"),
+        ] {
+            assert_eq!(read(text).unwrap_err().to_string(), says);
+        }
+        let known = read("colour = 1\n").unwrap_err().to_string();
+        assert!(known.ends_with("known are `to`, `zone`, `require_alt`, `wait`, `people`, `limits`"), "{known}");
+    }
+
+    #[test]
+    fn no_file_is_no_settings() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Config::read(&dir.path().join("none.toml")).unwrap(), Config::default());
+        let error = Config::read(dir.path()).unwrap_err();
+        assert!(error.message.contains("directory"), "{error}");
+    }
+}

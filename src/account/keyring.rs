@@ -1,0 +1,83 @@
+//! The OS keyring. Everything here blocks, and may block for ever where a locked keyring asks somebody who is not there:
+//! [`super::chain`] calls it from a thread of its own with a limit.
+
+use std::error::Error as _;
+
+use keyring::v1::{Entry, Error};
+
+use super::Secrets;
+use super::backend::{pack, unpack};
+use crate::net::Fault;
+
+/// The service that all entries are kept under.
+const SERVICE: &str = "xpost";
+
+/// How to do without a keyring, for messages.
+pub const WAY_OUT: &str = "unlock it, or keep the secret elsewhere with `xpost account login NAME --secret file`, or set it in the environment";
+
+/// What the keyring holds for this key; `None` where it certainly holds nothing.
+pub fn read(key: &str) -> Result<Option<Secrets>, Fault> {
+    match entry(key)?.get_password() {
+        Ok(text) => {
+            unpack(&text).map(Some).map_err(|why| Fault::local(format!("the keyring's entry cannot be used: {why}")))
+        }
+        // a service without any collection says the same as one that holds nothing
+        Err(Error::NoEntry) => probe().map(|()| None),
+        Err(error) => Err(fault("read", &error)),
+    }
+}
+
+/// Puts the fields there, in place of those that were.
+pub fn write(key: &str, secrets: &Secrets) -> Result<(), Fault> {
+    entry(key)?.set_password(&pack(secrets)).map_err(|error| fault("written", &error))
+}
+
+/// Deletes the entry; one that is gone already is fine.
+pub fn remove(key: &str) -> Result<(), Fault> {
+    match entry(key)?.delete_credential() {
+        Ok(()) | Err(Error::NoEntry) => Ok(()),
+        Err(error) => Err(fault("changed", &error)),
+    }
+}
+
+/// Whether there is a keyring that can be written.
+///
+/// # Errors
+/// Why not, and the way out.
+pub fn status() -> Result<(), Fault> {
+    Entry::store_status().as_ref().map_err(|error| fault("reached", error))?;
+    probe()
+}
+
+fn probe() -> Result<(), Fault> {
+    let entry = entry(&format!("probe-{}", std::process::id()))?;
+    entry.set_password("probe").map_err(|error| fault("written", &error))?;
+    entry.delete_credential().map_err(|error| fault("written", &error))
+}
+
+fn entry(key: &str) -> Result<Entry, Fault> {
+    Entry::store_status().as_ref().map_err(|error| fault("reached", error))?;
+    Entry::new(SERVICE, key).map_err(|error| fault("reached", &error))
+}
+
+/// The errors of a keyring hold bytes of secrets in two of their forms; only the harmless ones are shown.
+fn fault(verb: &str, error: &Error) -> Fault {
+    let why = match error {
+        Error::BadEncoding(_) | Error::BadDataFormat(..) => "an entry is malformed".to_string(),
+        Error::Ambiguous(_) => "more than one entry fits".to_string(),
+        Error::NoEntry => "an entry that was just written is gone".to_string(),
+        error => {
+            let mut text = error.to_string();
+            let mut source = error.source();
+            while let Some(inner) = source {
+                let inner_text = inner.to_string();
+                if !text.contains(&inner_text) {
+                    text = format!("{text}: {inner_text}");
+                }
+                source = inner.source();
+            }
+            text.split_whitespace().collect::<Vec<_>>().join(" ")
+        }
+    };
+    Fault::local(format!("the keyring cannot be {verb}: {why}; {WAY_OUT}"))
+}

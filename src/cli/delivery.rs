@@ -1,0 +1,312 @@
+//! Through the engine and back: progress while it works, then what stands in the journal, then the exit code.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::docs;
+use super::history::state_word;
+use super::out::{Paint, one_line};
+use super::trouble::{Exit, Trouble};
+use super::world::World;
+use crate::deliver::{Engine, Event, EventKind, Options};
+use crate::net::Kind;
+use crate::platform::PlanNote;
+use crate::store::{DeliveryRow, PartState, PostRow, Scope, Store};
+
+/// How long a run waits for networks that ask to come back later.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience(Option<Duration>);
+
+impl Patience {
+    /// Not at all.
+    pub fn none() -> Patience {
+        Patience(Some(Duration::ZERO))
+    }
+
+    /// What was asked for, else what `config.toml` says, else the engine's own.
+    pub fn of(asked: Option<u64>, world: &World) -> Result<Patience, Trouble> {
+        Ok(Patience(asked.or(world.config()?.wait).map(Duration::from_secs)))
+    }
+}
+
+/// The engine over this world's store, door and secrets.
+pub fn engine(world: &World, patience: Patience) -> Result<Engine, Trouble> {
+    let mut options = Options::default();
+    if let Some(patience) = patience.0 {
+        options.patience = patience;
+    }
+    Ok(Engine::new(world.store()?, world.door()?, Arc::new(world.chain()?), world.home()?, options)?)
+}
+
+/// Works until nothing in the scope can be done now, showing what happens. `true`: it was interrupted.
+pub async fn work(engine: &Engine, scope: Scope, world: &World) -> Result<bool, Trouble> {
+    let (stop, stopped) = watch::channel(false);
+    let signals = tokio::spawn(signals(stop));
+    let live = Arc::new(Live::new(world));
+    let listener = Arc::clone(&live);
+    let result = engine.run(scope, Arc::new(move |event| listener.show(&event)), stopped.clone()).await;
+    signals.abort();
+    live.end();
+    result?;
+    let interrupted = *stopped.borrow();
+    Ok(interrupted)
+}
+
+/// The first Ctrl-C (or SIGTERM) lets what is in flight end; the second ends the program: the journal knows what was in flight.
+async fn signals(stop: watch::Sender<bool>) {
+    let mut asked = false;
+    loop {
+        signal().await;
+        if asked {
+            std::process::exit(i32::from(Exit::Interrupted as u8));
+        }
+        asked = true;
+        let _ = stop.send(true);
+    }
+}
+
+#[cfg(unix)]
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() {
+    drop(tokio::signal::ctrl_c().await);
+}
+
+/// A line for each target, on a terminal.
+struct Live {
+    lines: Option<(MultiProgress, Mutex<HashMap<i64, ProgressBar>>)>,
+}
+
+impl Live {
+    fn new(world: &World) -> Live {
+        Live { lines: world.out.live().then(|| (MultiProgress::new(), Mutex::new(HashMap::new()))) }
+    }
+
+    fn show(&self, event: &Event) {
+        let part = if event.of > 1 { format!("{}/{} ", event.part, event.of) } else { String::new() };
+        let clock =
+            |at: &chrono::DateTime<chrono::Utc>| at.with_timezone(&chrono::Local).format("%H:%M:%S").to_string();
+        let (text, over) = match &event.kind {
+            EventKind::Preparing => ("preparing".to_string(), false),
+            EventKind::Progress(what) => (one_line(what), false),
+            EventKind::Sending => ("sending".to_string(), false),
+            EventKind::Checking => ("asking whether it arrived".to_string(), false),
+            EventKind::Sent { url } => (format!("sent {}", url.as_deref().unwrap_or_default()), event.part == event.of),
+            EventKind::Found { url } => {
+                (format!("was there already {}", url.as_deref().unwrap_or_default()), event.part == event.of)
+            }
+            EventKind::Waiting { at, fault } => {
+                let why = fault.as_ref().map_or_else(String::new, |fault| format!(": {fault}"));
+                (format!("again at {}{why}", clock(at)), false)
+            }
+            EventKind::Failed { fault } => (format!("failed: {fault}"), true),
+            EventKind::Unknown { fault } => (format!("unknown: {fault}"), true),
+        };
+        tracing::info!(account = event.account, "{part}{text}");
+        let Some((all, lines)) = &self.lines else { return };
+        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = lines.entry(event.delivery_id).or_insert_with(|| {
+            let line = all.add(ProgressBar::new_spinner());
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix:14!} {wide_msg}") {
+                line.set_style(style.tick_chars("⠋⠙⠸⠴⠦⠇✓"));
+            }
+            line.set_prefix(event.account.clone());
+            line.enable_steady_tick(Duration::from_millis(120));
+            line
+        });
+        let text = format!("{part}{text}");
+        if over { line.finish_with_message(text) } else { line.set_message(text) }
+    }
+
+    /// The results are printed by the report.
+    fn end(&self) {
+        if let Some((all, _)) = &self.lines {
+            drop(all.clear());
+        }
+    }
+}
+
+/// A target that was refused before anything was sent.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    pub target: String,
+    pub platform: String,
+    pub problems: Vec<PlanNote>,
+}
+
+/// What became of one draft.
+pub struct Outcome {
+    pub post: Option<PostRow>,
+    pub deliveries: Vec<DeliveryRow>,
+    pub refused: Vec<Refused>,
+    pub source: String,
+}
+
+/// The outcomes of these posts as the journal has them now; only the named deliveries, if any are named.
+pub async fn outcomes(store: &Store, posts: &[i64], only: Option<&[i64]>) -> Result<Vec<Outcome>, Trouble> {
+    let mut outcomes = Vec::new();
+    for id in posts {
+        let Some(post) = store.post(*id).await? else { continue };
+        let mut deliveries = store.deliveries(*id).await?;
+        if let Some(only) = only {
+            deliveries.retain(|delivery| only.contains(&delivery.id));
+        }
+        outcomes.push(Outcome { source: post.source.clone(), post: Some(post), deliveries, refused: Vec::new() });
+    }
+    Ok(outcomes)
+}
+
+/// The exit code for all that was to be done.
+pub fn exit(outcomes: &[Outcome], interrupted: bool) -> Exit {
+    let deliveries = || outcomes.iter().flat_map(|outcome| &outcome.deliveries);
+    let any = |state: PartState| deliveries().any(|delivery| delivery.state() == state);
+    if any(PartState::Unknown) {
+        return Exit::Unknown;
+    }
+    if interrupted && deliveries().any(|delivery| !delivery.state().settled()) {
+        return Exit::Interrupted;
+    }
+    let now = chrono::Utc::now();
+    let fine = |outcome: &Outcome, delivery: &DeliveryRow| match delivery.state() {
+        PartState::Sent => true,
+        // scheduled, and not yet tried
+        PartState::Queued => {
+            outcome.post.as_ref().and_then(|post| post.at).is_some_and(|at| at > now)
+                && delivery.parts.iter().all(|part| part.tries == 0)
+        }
+        _ => false,
+    };
+    let good =
+        outcomes.iter().flat_map(|o| o.deliveries.iter().map(move |d| (o, d))).filter(|(o, d)| fine(o, d)).count();
+    let bad = deliveries().count() - good;
+    let refused: usize = outcomes.iter().map(|outcome| outcome.refused.len()).sum();
+    // a thread of which some parts are out is partly published
+    let some_out = deliveries().any(|delivery| delivery.parts.iter().any(|part| part.state == PartState::Sent));
+    let login = || {
+        deliveries().filter(|delivery| delivery.state() != PartState::Sent).all(|delivery| {
+            delivery.parts.iter().filter_map(|part| part.fault.as_ref()).any(|fault| fault.kind == Kind::Auth)
+        })
+    };
+    match (good, bad, refused) {
+        (_, 0, 0) => Exit::Done,
+        (0, 0, _) => Exit::Refused,
+        (0, _, _) if !some_out => {
+            if refused == 0 && login() {
+                Exit::Login
+            } else {
+                Exit::Nothing
+            }
+        }
+        _ => Exit::Partly,
+    }
+}
+
+/// Prints what became of everything, and gives the exit code.
+pub fn report(kind: &str, outcomes: &[Outcome], interrupted: bool, world: &World) -> Exit {
+    let exit = exit(outcomes, interrupted);
+    if world.out.json {
+        let posts: Vec<Value> = outcomes
+            .iter()
+            .map(|outcome| {
+                let refused: Vec<Value> = outcome
+                    .refused
+                    .iter()
+                    .map(|refused| json!({ "target": refused.target, "platform": refused.platform, "problems": docs::notes(&refused.problems) }))
+                    .collect();
+                json!({
+                    "source": outcome.source,
+                    "post": outcome.post.as_ref().map(|post| docs::post(post, &outcome.deliveries)),
+                    "refused": refused,
+                })
+            })
+            .collect();
+        world.out.document(kind, json!({ "exit": exit as u8, "results": posts }));
+        return exit;
+    }
+    let mut rows = Vec::new();
+    for outcome in outcomes {
+        rows.extend(outcome.deliveries.iter().map(|delivery| {
+            vec![state_word(world, delivery.state()), delivery.account.clone(), said(outcome, delivery)]
+        }));
+        rows.extend(outcome.refused.iter().map(|refused| {
+            let why: Vec<&str> = refused.problems.iter().map(|problem| problem.message.as_str()).collect();
+            vec![world.out.paint(Paint::Bad, "refused"), refused.target.clone(), why.join("; ")]
+        }));
+    }
+    let lines = super::out::table(&["", "", ""], &rows, usize::MAX);
+    lines.iter().skip(1).for_each(|line| world.out.line(line));
+    next_steps(outcomes, exit, world);
+    exit
+}
+
+/// A URL, or why there is none.
+fn said(outcome: &Outcome, delivery: &DeliveryRow) -> String {
+    let sent = delivery.parts.iter().filter(|part| part.state == PartState::Sent).count();
+    let parts =
+        if delivery.parts.len() > 1 { format!(" ({sent} of {} parts)", delivery.parts.len()) } else { String::new() };
+    let url = delivery.url().unwrap_or_default();
+    let fault = delivery.parts.iter().filter(|part| part.state != PartState::Sent).find_map(|part| part.fault.as_ref());
+    let why = fault.map(ToString::to_string).unwrap_or_default();
+    match delivery.state() {
+        PartState::Sent => format!("{url}{parts}"),
+        PartState::Queued => {
+            let next = delivery.parts.iter().find(|part| part.state == PartState::Queued).map(|part| part.next_at);
+            let at = next.max(outcome.post.as_ref().and_then(|post| post.at));
+            let at = at.map_or_else(String::new, |at| format!("for {}", at.format("%Y-%m-%d %H:%M:%S UTC")));
+            format!("{at}{parts} {why}").trim().to_string()
+        }
+        _ => format!("{why}{parts} {url}").trim().to_string(),
+    }
+}
+
+fn next_steps(outcomes: &[Outcome], exit: Exit, world: &World) {
+    let states: Vec<PartState> =
+        outcomes.iter().flat_map(|outcome| outcome.deliveries.iter().map(DeliveryRow::state)).collect();
+    let posts: Vec<String> = outcomes.iter().filter_map(|o| o.post.as_ref()).map(|post| post.id.to_string()).collect();
+    let posts = posts.join(" ");
+    let next = |command: &str, why: &str| {
+        world.out.note(&format!("  {} {command}  ({why})", world.out.err_paint(Paint::Dim, "next:")))
+    };
+    if exit == Exit::Interrupted {
+        next("xpost run", "goes on with what was interrupted");
+    }
+    if states.contains(&PartState::Unknown) {
+        next("xpost resolve", "asks the network whether it was posted, or takes your word");
+    }
+    if states.contains(&PartState::Failed) {
+        let logins: Vec<&str> = outcomes
+            .iter()
+            .flat_map(|outcome| &outcome.deliveries)
+            .filter(|delivery| {
+                delivery.parts.iter().any(|part| {
+                    part.state == PartState::Failed && part.fault.as_ref().is_some_and(|f| f.kind == Kind::Auth)
+                })
+            })
+            .map(|delivery| delivery.account.as_str())
+            .collect();
+        for account in logins {
+            next(&format!("xpost account login {account}"), "its credentials were refused");
+        }
+        next(&format!("xpost retry {posts}"), "tries again what failed, and only that");
+    }
+    if exit != Exit::Interrupted && states.contains(&PartState::Queued) {
+        next("xpost run", "sends what is waiting when its time has come");
+    }
+}

@@ -1,0 +1,105 @@
+//! `xpost demo`: everything once, on this machine alone.
+
+use std::time::Duration;
+
+use super::delivery::{self, Patience};
+use super::input::DraftArgs;
+use super::out::Paint;
+use super::planning::{self, Depth};
+use super::publish::{Sending, send};
+use super::trouble::{Exit, Trouble};
+use super::world::{World, block_on_many};
+use crate::draft::{self, Form};
+use crate::mock;
+use crate::platform::{self, FieldKind};
+use crate::store::{Home, NewAccount, SecretSource};
+use crate::twin::ServerOptions;
+
+const DRAFT: &str = include_str!("../../examples/release.md");
+const PICTURE: &[u8] = include_bytes!("../../examples/crab.png");
+
+/// Publish an example to stand-ins of all networks: no account, no network, nothing leaves this machine
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  xpost demo\n  xpost demo --stay    keep the page with the timelines open until Ctrl-C"
+)]
+pub struct Args {
+    /// Keep the page open until Ctrl-C (always, on a terminal)
+    #[arg(long)]
+    stay: bool,
+    /// Every answer waits so long, so that there is something to see
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 150)]
+    delay: u64,
+}
+
+/// A directory that goes with the demo.
+struct Temporary(std::path::PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+pub fn run(args: Args, outer: &World) -> Result<Exit, Trouble> {
+    let dir = Temporary(std::env::temp_dir().join(format!("xpost-demo-{}", uuid::Uuid::now_v7().simple())));
+    let wrong = |error: std::io::Error| Trouble::local(format!("`{}` cannot be written: {error}", dir.0.display()));
+    crate::store::private_directory(&dir.0).map_err(wrong)?;
+    std::fs::write(dir.0.join("release.md"), DRAFT).map_err(wrong)?;
+    std::fs::write(dir.0.join("crab.png"), PICTURE).map_err(wrong)?;
+    let options = ServerOptions { port: 0, delay: Duration::from_millis(args.delay) };
+    let server = mock::serve(&options)
+        .map_err(|error| Trouble::local(format!("no port of this machine can be served: {error}")))?;
+    let mirror = url::Url::parse(&server.url()).map_err(|error| Trouble::local(error.to_string()))?;
+    let world = outer.elsewhere(Home::at(&dir.0), mirror);
+    let out = &world.out;
+    let exit = block_on_many(async {
+        let store = world.store()?;
+        let chain = world.chain()?;
+        for platform in platform::ALL {
+            let spec = platform.spec();
+            let twin = mock::account(&server, *platform, 0, &dir.0);
+            let none = spec.fields.iter().all(|field| field.kind != FieldKind::Secret);
+            let account = store
+                .account_add(NewAccount {
+                    name: spec.name.into(),
+                    platform: spec.name.into(),
+                    server: twin.server,
+                    settings: twin.settings,
+                    secret: if none { SecretSource::None } else { SecretSource::File },
+                })
+                .await?;
+            if !none {
+                chain.replace(&account, &twin.secrets).await?;
+            }
+        }
+        let engine = delivery::engine(&world, Patience::none())?;
+        let accounts = store.accounts().await?;
+        let checks = futures_util::future::join_all(accounts.into_iter().map(|account| engine.check(account))).await;
+        checks.into_iter().collect::<Result<Vec<_>, _>>()?;
+        out.note(&format!("publishing `examples/release.md` to {} stand-ins on this machine", platform::ALL.len()));
+        let draft = draft::parse("examples/release.md", &dir.0, DRAFT.as_bytes(), Form::Markdown, &variables())
+            .map_err(|error| Trouble::local(error.to_string()))?;
+        let to = DraftArgs { drafts: Vec::new(), text: None, to: vec!["all".into()], var: Vec::new() };
+        let planned = planning::plan(vec![draft], &to, Depth::Send, &world).await?;
+        let patient = delivery::engine(&world, Patience::of(None, &world)?)?;
+        send("demo", planned, &Sending::default(), &patient, &world).await
+    })?;
+    let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr()) && !out.json;
+    if terminal || args.stay {
+        out.note(&format!("\nthe timelines are at {}/  (Ctrl-C ends it)", out.err_paint(Paint::Bold, &server.url())));
+        super::world::block_on(async {
+            super::mock::wait().await;
+            Ok(())
+        })?;
+    } else {
+        out.note(&format!("\nthe timelines were at {}/ (`--stay` keeps them there)", server.url()));
+    }
+    Ok(exit)
+}
+
+fn variables() -> draft::Vars {
+    let mut vars = draft::built_ins(&chrono::Utc::now());
+    vars.insert("version".into(), "2.0".into());
+    vars
+}

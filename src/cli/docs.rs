@@ -1,0 +1,125 @@
+//! The shapes of `--json`: `docs/json.md` explains them, `docs/json.schema.json` judges them.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Map, Value, json};
+
+use super::world::source_word;
+use crate::net::{Effect, Fault};
+use crate::platform::PlanNote;
+use crate::store::{Account, Attempt, DeliveryRow, PartRow, PostRow, SecretSource};
+
+/// UTC with seconds and a `Z`.
+pub fn time(at: DateTime<Utc>) -> Value {
+    Value::from(at.to_rfc3339_opts(SecondsFormat::Secs, true))
+}
+
+fn time_or_null(at: Option<DateTime<Utc>>) -> Value {
+    at.map_or(Value::Null, time)
+}
+
+pub fn fault(fault: &Fault) -> Value {
+    json!({
+        "kind": fault.kind.word(),
+        "posted": match fault.effect { Effect::None => "no", Effect::Maybe => "maybe" },
+        "message": fault.message,
+        "status": fault.status,
+        "code": fault.code,
+        "request_id": fault.request_id,
+        "retry_at": time_or_null(fault.retry_at),
+    })
+}
+
+pub fn account(account: &Account) -> Value {
+    json!({
+        "name": account.name,
+        "platform": account.platform,
+        "server": account.server,
+        "handle": account.handle,
+        "remote_id": account.remote_id,
+        "url": account.url,
+        "settings": account.settings,
+        "secret": source_word(&account.secret),
+        "command": match &account.secret {
+            SecretSource::Command { command } => json!(command),
+            _ => Value::Null,
+        },
+        "checked_at": time_or_null(account.checked_at),
+        "limits_at": time_or_null(account.about_at),
+        "expires_at": time_or_null(account.expires_at),
+        "created_at": time(account.created_at),
+    })
+}
+
+fn part(part: &PartRow) -> Value {
+    let receipt = |key: &str| part.receipt.as_ref().and_then(|receipt| receipt.get(key)).cloned().unwrap_or_default();
+    json!({
+        "part": part.index + 1,
+        "of": part.of,
+        "state": part.state.word(),
+        "url": receipt("url"),
+        "id": receipt("id"),
+        "key": part.key,
+        "text": part.text.get("text").cloned().unwrap_or_default(),
+        "tries": part.tries,
+        "next_at": if part.state.settled() { Value::Null } else { time(part.next_at) },
+        "sent_at": time_or_null(part.sent_at),
+        "deleted_at": time_or_null(part.deleted_at),
+        "fault": part.fault.as_ref().map(fault),
+    })
+}
+
+pub fn delivery(delivery: &DeliveryRow) -> Value {
+    json!({
+        "id": delivery.id,
+        "account": delivery.account,
+        "platform": delivery.platform,
+        "handle": delivery.handle,
+        "state": delivery.state().word(),
+        "url": delivery.url(),
+        "plan": delivery.plan_hash,
+        "parts": delivery.parts.iter().map(part).collect::<Vec<_>>(),
+    })
+}
+
+/// A post with its deliveries.
+pub fn post(post: &PostRow, deliveries: &[DeliveryRow]) -> Map<String, Value> {
+    let value = json!({
+        "id": post.id,
+        "created_at": time(post.created_at),
+        "source": post.source,
+        "title": post.title,
+        "body": post.body,
+        "draft": post.draft_hash,
+        "once": post.once_key,
+        "at": time_or_null(post.at),
+        "deliveries": deliveries.iter().map(delivery).collect::<Vec<_>>(),
+    });
+    match value {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+pub fn attempt(attempt: &Attempt, deliveries: &[DeliveryRow]) -> Value {
+    let place = deliveries
+        .iter()
+        .flat_map(|delivery| delivery.parts.iter().map(move |part| (delivery, part)))
+        .find(|(_, part)| part.id == attempt.part_id);
+    json!({
+        "account": place.map(|(delivery, _)| &delivery.account),
+        "part": place.map(|(_, part)| part.index + 1),
+        "phase": attempt.phase,
+        "began_at": time(attempt.began_at),
+        "ended_at": time_or_null(attempt.ended_at),
+        "outcome": attempt.outcome,
+        "fault": attempt.fault.as_ref().map(fault),
+    })
+}
+
+pub fn note(note: &PlanNote) -> Value {
+    json!({ "code": note.code, "message": note.message, "part": note.part })
+}
+
+pub fn notes(notes: &[PlanNote]) -> Value {
+    notes.iter().map(note).collect()
+}
