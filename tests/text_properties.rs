@@ -1,5 +1,8 @@
 //! What holds for every text: splitting loses nothing, marks stay where they may be, encoders take anything.
 
+// What the helpers of a test unwrap is the test's own business.
+#![allow(clippy::unwrap_used)]
+
 use proptest::prelude::*;
 use unicode_segmentation::UnicodeSegmentation;
 use xpost::text::{Kind, Mark, Markup, Text, Unit, detect, split, truncate};

@@ -3,6 +3,9 @@
 //! A case that is not followed on purpose stands in a list with its reason; if it begins to pass, the test fails, so that
 //! the list stays true.
 
+// What the helpers of a test unwrap is the test's own business.
+#![allow(clippy::unwrap_used)]
+
 #[path = "support/specs.rs"]
 mod support;
 

@@ -145,11 +145,8 @@ fn noun(unit: Unit) -> &'static str {
 /// Texts one below the other, an empty line between; empty ones are left out.
 fn paragraphs(texts: &[&Text]) -> Text {
     let mut all = Text::default();
-    for text in texts.iter().filter(|text| !text.is_empty()) {
-        if !all.is_empty() {
-            all.push(&Text::plain("\n\n"));
-        }
-        all.push(text);
+    for text in texts {
+        all.paragraph(text);
     }
     all
 }

@@ -49,38 +49,53 @@ impl Unit {
                 IsNormalized::Yes => weighted(text, url),
                 _ => weighted(&text.nfc().collect::<String>(), url),
             },
-            Unit::EmojiBytes => {
-                clusters(text, 1, |cluster| if chars::emoji(cluster) { cluster.len() } else { cluster.chars().count() })
-            }
+            Unit::EmojiBytes => clusters(
+                text,
+                |_| 1,
+                |cluster| if chars::emoji(cluster) { cluster.len() } else { cluster.chars().count() },
+            ),
         }
     }
 }
 
 fn graphemes(text: &str) -> usize {
-    clusters(text, 1, |_| 1)
+    clusters(text, |_| 1, |_| 1)
 }
 
-/// Sums `weigh` over the grapheme clusters, `ascii` for each that is one ASCII character. Two ASCII characters never
-/// share a cluster (but CR LF), so only the neighbourhood of others is segmented.
-fn clusters(text: &str, ascii: usize, weigh: impl Fn(&str) -> usize) -> usize {
-    let bytes = text.as_bytes();
+/// Characters that are always a cluster of their own beside others like them (`Grapheme_Cluster_Break` Other, or a whole
+/// Hangul syllable), and are no emoji: letters and punctuation of the scripts that are written most.
+fn lone(c: char) -> bool {
+    matches!(c, '\0'..='\u{7f}' | '\u{c0}'..='\u{24f}' | '\u{391}'..='\u{3ff}' | '\u{400}'..='\u{482}' | '\u{48a}'..='\u{52f}'
+        | '\u{5d0}'..='\u{5ea}' | '\u{620}'..='\u{64a}' | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{203b}'
+        | '\u{20a0}'..='\u{20bf}' | '\u{3001}'..='\u{3020}' | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}'
+        | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{ff01}'..='\u{ff60}')
+}
+
+/// Sums over the grapheme clusters: `one` for a cluster of one [`lone`] character, `weigh` for any other. Between two lone
+/// characters there is always a cluster's end (but in CR LF), so only the neighbourhood of others is segmented.
+fn clusters(text: &str, one: impl Fn(char) -> usize, weigh: impl Fn(&str) -> usize) -> usize {
+    let single = |cluster: &str| {
+        let mut chars = cluster.chars();
+        chars.next().filter(|c| lone(*c) && chars.next().is_none())
+    };
+    let all = |part: &str| match single(part) {
+        Some(c) => one(c),
+        None => part.graphemes(true).map(|cluster| single(cluster).map_or_else(|| weigh(cluster), &one)).sum(),
+    };
     let mut total = 0;
     let mut start = 0;
-    for end in 1..=bytes.len() {
-        let cut = end == bytes.len()
-            || (bytes[end - 1].is_ascii() && bytes[end].is_ascii() && (bytes[end - 1], bytes[end]) != (b'\r', b'\n'));
-        if !cut {
-            continue;
+    let mut before: Option<char> = None;
+    for (at, c) in text.char_indices() {
+        let this = lone(c).then_some(c);
+        if let (Some(last), Some(_)) = (before, this)
+            && (last, c) != ('\r', '\n')
+        {
+            total += all(&text[start..at]);
+            start = at;
         }
-        total += if end - start == 1 {
-            ascii
-        } else {
-            let each = |cluster: &str| if cluster.len() == 1 { ascii } else { weigh(cluster) };
-            text[start..end].graphemes(true).map(each).sum()
-        };
-        start = end;
+        before = this;
     }
-    total
+    total + all(&text[start..])
 }
 
 fn mastodon(text: &str, url: usize) -> usize {
@@ -118,7 +133,7 @@ fn weight(c: char) -> usize {
 
 fn weighted(text: &str, url: usize) -> usize {
     let weigh = |part: &str| {
-        clusters(part, 1, |cluster| if chars::emoji(cluster) { 2 } else { cluster.chars().map(weight).sum() })
+        clusters(part, weight, |cluster| if chars::emoji(cluster) { 2 } else { cluster.chars().map(weight).sum() })
     };
     let mut total = 0;
     let mut at = 0;
@@ -188,11 +203,17 @@ mod tests {
     }
 
     #[test]
-    fn ascii_shortcut_agrees_with_segmentation() {
+    fn shortcut_agrees_with_segmentation() {
         for text in
             ["a\u{600}1b", "x\u{301}\u{302}y", "\r\n\r\n", "a\r", "\r\u{301}", "क्षि a", "a👍b👍🏽c", "\u{600}a\u{600}"]
         {
             assert_eq!(graphemes(text), text.graphemes(true).count(), "{text:?}");
+        }
+        for c in (0..=0xffff).filter_map(char::from_u32).filter(|c| lone(*c)) {
+            assert!(!chars::emoji(&c.to_string()), "{c:?}");
+            for near in ["a", "é", "漢", "한"] {
+                assert_eq!(format!("{c}{near}{c}").graphemes(true).count(), 3, "{c:?}");
+            }
         }
     }
 }

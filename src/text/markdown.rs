@@ -401,8 +401,8 @@ impl Line<'_> {
 
     /// Whether the line so far is a number: a full stop would make a list of it.
     fn numbered(&self) -> bool {
-        let line = self.out.rsplit('\n').next().unwrap_or("");
-        (1..=9).contains(&line.len()) && line.bytes().all(|b| b.is_ascii_digit())
+        let line = self.out.trim_end_matches(|c: char| c.is_ascii_digit());
+        (1..=9).contains(&(self.out.len() - line.len())) && (line.is_empty() || line.ends_with('\n'))
     }
 
     /// Whether `everyone` or `here` follows.

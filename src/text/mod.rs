@@ -155,9 +155,16 @@ impl Text {
                 Kind::Link { .. } | Kind::Mention { .. } | Kind::Tag { .. } | Kind::Code | Kind::CodeBlock { .. }
             )
         };
+        let mut far = 0;
+        let reach = self.marks.iter().map(|old| {
+            far = far.max(old.end);
+            far
+        });
+        let reach: Vec<usize> = reach.collect();
         let free = |new: &Mark| {
-            let overlaps = |old: &&Mark| old.start < new.end && new.start < old.end;
-            self.marks.iter().filter(overlaps).all(|old| {
+            let first = reach.partition_point(|end| *end <= new.start);
+            let near = self.marks[first..].iter().take_while(|old| old.start < new.end);
+            near.filter(|old| new.start < old.end).all(|old| {
                 // A mark that would cross another is left out as well.
                 let holds = old.start <= new.start && new.end <= old.end;
                 !taken(&old.kind) && (holds || (new.start <= old.start && old.end <= new.end))

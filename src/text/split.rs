@@ -13,6 +13,9 @@ pub struct TooLong {
     pub piece: String,
 }
 
+/// In bytes; longer runs without a break are cut between clusters right away.
+const LONGEST_WORD: usize = 16 * 1024;
+
 /// Splits at the largest break that fits: paragraph, line, sentence, word, and only then between clusters. Nothing is lost but
 /// the white space at the cut; no URL, mention, tag or grapheme cluster is cut. `fits` is asked of each candidate with its index.
 ///
@@ -30,16 +33,22 @@ pub fn split(text: &Text, fits: &dyn Fn(usize, &Text) -> bool) -> Result<Vec<Tex
     let breaks = Breaks::of(text);
     let mut pieces: Vec<Text> = Vec::new();
     let mut start = 0;
-    let mut guess = 8;
+    // How many bytes went into the piece before: the next one is probably as long.
+    let mut usual = 64;
     while start < text.text.len() && !(start > 0 && text.text[start..].trim().is_empty()) {
         let index = pieces.len();
         let first = breaks.all.partition_point(|found| found.end <= start);
         let piece = |end: usize| text.slice(start, end);
-        let cut = match breaks.longest(first, guess, &|end| fits(index, &piece(end))) {
-            Some(furthest) => breaks.choose(start, first, furthest, &|end| fits(index, &piece(end))),
-            None => breaks.inside(text, start, first, &|end| fits(index, &piece(end)))?,
+        let fitting = |end: usize| fits(index, &piece(end));
+        // A word as long as a book is not asked for as a whole, again for each piece of it.
+        let word = breaks.all[first].end - start <= LONGEST_WORD;
+        let cut = match word.then(|| breaks.longest(first, start + usual, &fitting)).flatten() {
+            Some(furthest) => {
+                usual = breaks.all[furthest].end - start;
+                breaks.choose(start, first, furthest, &fitting)
+            }
+            None => breaks.inside(text, start, first, &fitting)?,
         };
-        guess = breaks.all.partition_point(|found| found.end <= cut.end).saturating_sub(first + 1).max(1);
         pieces.push(piece(cut.end));
         start = cut.next;
     }
@@ -77,7 +86,7 @@ pub fn truncate(text: &Text, tail: &Text, fits: &dyn Fn(&Text) -> bool) -> Optio
         cut.paragraph(&tail);
         cut
     };
-    let end = match breaks.longest(0, 8, &|end| fits(&cut(end))) {
+    let end = match breaks.longest(0, 64, &|end| fits(&cut(end))) {
         // The last break is the end of the text; where it "fits" the white space behind it did not.
         Some(furthest) => breaks.all[furthest].end,
         None => breaks.inside(&body, 0, 0, &|end| fits(&cut(end))).ok()?.end,
@@ -162,12 +171,13 @@ impl Breaks {
         Breaks { all, whole }
     }
 
-    /// The index of the last break, from `first` on, that `fits`; `guess` is how many further it probably is.
+    /// The index of the last break, from `first` on, that `fits`; it is probably near the place `guess`.
     fn longest(&self, first: usize, guess: usize, fits: &dyn Fn(usize) -> bool) -> Option<usize> {
         let fits = |index: usize| fits(self.all[index].end);
         let last = self.all.len() - 1;
         // `good` fits, `bad` does not; both grow outwards from the guess.
-        let probe = (first + guess).min(last);
+        let near = self.all.partition_point(|found| found.end <= guess).saturating_sub(1);
+        let probe = near.clamp(first, last);
         let (mut good, mut bad) = (None, last + 1);
         let mut step = 1;
         if fits(probe) {
@@ -249,8 +259,7 @@ impl Breaks {
         let word = text.text[start..end + char_at(&text.text, end)]
             .split_word_bound_indices()
             .map(|(at, _)| start + at)
-            .filter(|at| found.binary_search(at).is_ok() && *at <= end)
-            .next_back()
+            .rfind(|at| found.binary_search(at).is_ok() && *at <= end)
             .filter(|at| (at - start) * 2 >= end - start && fits(*at));
         let end = word.unwrap_or(end);
         Ok(Break { end, next: end, level: Level::Code })
@@ -363,10 +372,10 @@ fn ends_sentence(before: &str, after: &str) -> bool {
             let word = core[..core.len() - 1].rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or("");
             let short =
                 ["mr", "mrs", "ms", "dr", "prof", "st", "no", "nr", "vs", "etc", "ca", "bzw", "fig", "approx", "inc"];
-            !after.starts_with(char::is_lowercase)
-                && word.chars().count() > 1
-                && !(word.contains('.') && word.len() < 6)
-                && !short.iter().any(|known| word.eq_ignore_ascii_case(known))
+            let known = word.chars().count() < 2
+                || (word.contains('.') && word.len() < 6)
+                || short.iter().any(|known| word.eq_ignore_ascii_case(known));
+            !known && !after.starts_with(char::is_lowercase)
         }
         _ => false,
     }
@@ -472,6 +481,22 @@ mod tests {
             split(&Text::plain("a b c d e f"), &|index, piece| piece.text.len() <= 5 - 2 * index.min(1)).unwrap();
         let pieces: Vec<&str> = pieces.iter().map(|piece| piece.text.as_str()).collect();
         assert_eq!(pieces, ["a b c", "d e", "f"]);
+    }
+
+    #[test]
+    fn few_candidates_are_asked_for() {
+        let words = "Some words of a usual length, and then a few more of them. ".repeat(90);
+        let (asked, bytes) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
+        let fits = |_: usize, piece: &Text| {
+            asked.set(asked.get() + 1);
+            bytes.set(bytes.get() + piece.text.len());
+            piece.text.len() <= 300
+        };
+        let pieces = split(&Text::plain(words.as_str()), &fits).unwrap();
+        assert!(pieces.len() > 17);
+        assert!(asked.get() <= 7 * pieces.len(), "{} for {}", asked.get(), pieces.len());
+        // Beside the first one, which is the whole text.
+        assert!(bytes.get() - words.len() <= 8 * words.len(), "{} for {}", bytes.get(), words.len());
     }
 
     #[test]

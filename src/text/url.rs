@@ -126,25 +126,12 @@ pub(crate) fn urls(text: &str, rules: Rules) -> Vec<Range<usize>> {
     found
 }
 
-/// The next run of characters that hosts are made of, if it holds a dot; runs without one are passed over.
+/// The next run of characters that hosts are made of with a dot in it.
 fn next_run(text: &str, from: usize) -> Option<Range<usize>> {
-    let mut start = None;
-    let mut dot = false;
-    for (at, c) in text[from..].char_indices() {
-        let at = from + at;
-        if host_char(c) {
-            start.get_or_insert(at);
-            dot |= c == '.';
-        } else {
-            if let Some(start) = start
-                && dot
-            {
-                return Some(start..at);
-            }
-            (start, dot) = (None, false);
-        }
-    }
-    start.filter(|_| dot).map(|start| start..text.len())
+    let dot = from + text[from..].find('.')?;
+    let start = text[from..dot].char_indices().rev().take_while(|(_, c)| host_char(*c)).last();
+    let end = text[dot..].find(|c| !host_char(c)).map_or(text.len(), |length| dot + length);
+    Some(start.map_or(dot, |(at, _)| from + at)..end)
 }
 
 /// One label of a run: the part between two dots.
@@ -162,6 +149,9 @@ struct Label {
 /// Looks for hosts in one run, adds their URLs, and gives the place to go on from.
 fn host_run(text: &str, run: Range<usize>, rules: Rules, floor: &mut usize, found: &mut Vec<Range<usize>>) -> usize {
     let scheme = scheme_before(text, run.start, *floor);
+    if rules == Rules::Mastodon && scheme.is_none() {
+        return run.end;
+    }
     let mut labels = Vec::new();
     let mut start = run.start;
     for part in text[run.clone()].split('.') {
@@ -177,6 +167,9 @@ fn host_run(text: &str, run: Range<usize>, rules: Rules, floor: &mut usize, foun
         });
         start = end + 1;
     }
+    if labels.iter().all(|label| label.tld.is_none()) {
+        return run.end;
+    }
     // For each label: the last label that can be the top-level domain of a host in which this one stands whole, at any place.
     let mut reach: Vec<Option<usize>> = vec![None; labels.len() + 1];
     for i in (0..labels.len()).rev() {
@@ -191,7 +184,7 @@ fn host_run(text: &str, run: Range<usize>, rules: Rules, floor: &mut usize, foun
             continue;
         };
         let host_end = labels[last].tld.unwrap_or(labels[last].end);
-        let scheme = scheme.clone().filter(|_| host == run.start);
+        let scheme = scheme.filter(|_| host == run.start);
         let end = tail(text, host_end, rules);
         if encodes(&text[host..host_end]) && end - host <= 4088 {
             match scheme {
@@ -279,6 +272,11 @@ fn tld_prefix(text: &str, start: usize, end: usize) -> Option<usize> {
     if label.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("xn--")) {
         let length = label.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'-').count();
         return (length > 4).then_some(start + length);
+    }
+    if label.is_ascii() {
+        // Nothing but the whole word can be one.
+        let word = start + label.bytes().take_while(u8::is_ascii_alphanumeric).count();
+        return (follows(word) && is_tld(&text[start..word])).then_some(word);
     }
     let ends = label.char_indices().map(|(at, c)| start + at + c.len_utf8()).take(LONGEST_TLD);
     let ends: Vec<usize> = ends.filter(|&at| follows(at)).collect();

@@ -18,7 +18,7 @@ use xpost::platform::{
     AccountInfo, Ask, Content, ContentPost, Cx, Limits, MediaUse, Platform, Post, Ready, Receipt, Rendered, Sink,
 };
 use xpost::text::Text;
-use xpost::twin::{Seen, Server, ServerOptions};
+use xpost::twin::{Seen, Server, ServerOptions, Twin};
 
 use super::pictures;
 
@@ -81,7 +81,12 @@ impl Sink for Memory {
 impl Stage {
     /// The platform and a fresh twin.
     pub fn new(platform: &'static dyn Platform) -> Stage {
-        let twins = vec![(platform.spec().name.to_string(), platform.twin())];
+        Stage::with_twin(platform, platform.twin())
+    }
+
+    /// The platform and another stand-in for its network.
+    pub fn with_twin(platform: &'static dyn Platform, twin: Box<dyn Twin>) -> Stage {
+        let twins = vec![(platform.spec().name.to_string(), twin)];
         let server = Server::start(twins, &ServerOptions::default()).unwrap();
         Stage { platform, server, home: TempDir::new().unwrap(), heard: Mutex::default() }
     }

@@ -203,20 +203,9 @@ impl Platform for Network {
         {
             state.quote = Some(self.reference(cx, &session, quote).await?.0);
         }
-        if state.parent.is_none() {
-            if let Some(parent) = &post.parent {
-                // the first part may itself be a reply: then the conversation's root is older than our thread
-                let (parent, root) = self.ours(cx, &session, parent).await?;
-                let first = match (&post.root, root) {
-                    (_, Some(root)) => root,
-                    (Some(first), None) => self.ours(cx, &session, first).await.map(|(own, root)| root.unwrap_or(own))?,
-                    (None, None) => parent.clone(),
-                };
-                (state.parent, state.root) = (Some(parent), Some(first));
-            } else if let Some(reply) = &post.reply_to {
-                let (parent, root) = self.reference(cx, &session, reply).await?;
-                (state.root, state.parent) = (Some(root.unwrap_or_else(|| parent.clone())), Some(parent));
-            }
+        if let (None, Some(reply)) = (&state.parent, post.reply_to.as_ref().filter(|_| post.parent.is_none())) {
+            let (parent, root) = self.reference(cx, &session, reply).await?;
+            (state.root, state.parent) = (Some(root.unwrap_or_else(|| parent.clone())), Some(parent));
         }
         // blobs last: the network keeps them the shortest time
         let fresh = |blob: &Blob| Utc::now() - blob.at < BLOB_KEPT;
@@ -247,10 +236,21 @@ impl Platform for Network {
                 state.gates.push(collection.to_string());
             }
         }
-        let now = json!(state);
-        if now != saved {
-            cx.save(&now).await?;
+        if json!(state) != saved {
+            cx.save(&json!(state)).await?;
         }
+        // what the journal knows of the parts before this one needs no checkpoint
+        if let (None, Some(parent)) = (&state.parent, &post.parent) {
+            let (parent, root) = self.ours(cx, &session, parent).await?;
+            // the first part may itself be a reply: then the conversation's root is older than our thread
+            let root = match (&post.root, root) {
+                (_, Some(root)) => root,
+                (Some(first), None) => self.ours(cx, &session, first).await.map(|(own, root)| root.unwrap_or(own))?,
+                (None, None) => parent.clone(),
+            };
+            (state.root, state.parent) = (Some(root), Some(parent));
+        }
+        let now = json!(state);
         Ok(Ready::Now(if now == json!({}) { Value::Null } else { now }))
     }
 

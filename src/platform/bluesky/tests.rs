@@ -291,7 +291,9 @@ async fn limits_of_the_server() {
 #[tokio::test]
 async fn refusals() {
     let stage = stage().await;
-    let fault = stage.publish(&text(&"x".repeat(301))).await.unwrap_err();
+    let mut post = stage.posts(&text("a")).remove(0);
+    post.payload["record"]["text"] = json!("x".repeat(301));
+    let fault = stage.publish_one(&post).await.unwrap_err();
     assert_eq!((fault.kind, fault.effect, fault.code.as_deref()), (Kind::Rejected, Effect::None, Some("InvalidRequest")));
     stage.server.inject(Inject::new(What::Limited { seconds: 30 }));
     let fault = stage.publish(&text("a")).await.unwrap_err();

@@ -322,12 +322,12 @@ impl Platform for Network {
         Box::new(twin::Discord::default())
     }
 
-    /// Even numbers are webhooks, odd ones bots, so that both ways pass through every test.
+    /// Even numbers are bots, odd ones webhooks, so that both ways are tried. The bot is the first, because a webhook can neither reply nor read.
     fn twin_account(&self, n: usize, _home: &std::path::Path) -> TwinAccount {
         let (settings, secret) = if n.is_multiple_of(2) {
-            (json!({}), ("webhook", twin::webhook_url(n)))
-        } else {
             (json!({"channel": twin::channel(n)}), ("token", twin::token(n)))
+        } else {
+            (json!({}), ("webhook", twin::webhook_url(n)))
         };
         TwinAccount {
             server: "https://discord.com".into(),

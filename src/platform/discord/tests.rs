@@ -12,8 +12,8 @@ use crate::platform::{Content, Found, Limits};
 use crate::text::Text;
 use crate::twin::Incoming;
 
-const WEBHOOK: usize = 0;
-const BOT: usize = 1;
+const WEBHOOK: usize = 1;
+const BOT: usize = 0;
 
 fn plain(text: &str) -> Content {
     content(vec![(Text::plain(text), Vec::new())])
@@ -378,7 +378,7 @@ async fn a_thread_of_its_own_and_crossposting() {
     let seen = stage.timeline();
     assert_eq!(seen.iter().map(|seen| seen.text.as_str()).collect::<Vec<_>>(), ["one", "two", "three"]);
     let places: Vec<_> = seen.iter().map(|seen| seen.account.as_str()).collect();
-    assert_eq!(places, ["#twin-news-1", "thread Ferris", "thread Ferris"]);
+    assert_eq!(places, ["#twin-news-0", "thread Ferris", "thread Ferris"]);
     assert!(seen.iter().all(|seen| seen.reply_to.is_none()));
     assert_eq!(seen[0].extra["flags"], json!(33));
     let remove = Platform::delete(&Network).unwrap();
@@ -427,9 +427,9 @@ async fn replies_to_what_is_there() {
 async fn who_it_is() {
     let stage = Stage::new(&Network, BOT);
     let profile = Network.whoami(&stage.cx()).await.unwrap();
-    assert_eq!((profile.handle.as_str(), profile.id), ("#twin-1", twin::channel(1)));
+    assert_eq!((profile.handle.as_str(), profile.id), ("#twin-0", twin::channel(0)));
     let stage = Stage::new(&Network, WEBHOOK);
-    assert_eq!(Network.whoami(&stage.cx()).await.unwrap().handle, "xpost twin 0");
+    assert_eq!(Network.whoami(&stage.cx()).await.unwrap().handle, "xpost twin 1");
     let mut stage = Stage::new(&Network, BOT);
     stage.account.settings = json!({"channel": twin::hidden()});
     let fault = Network.whoami(&stage.cx()).await.unwrap_err();
@@ -443,7 +443,7 @@ async fn secrets_are_never_shown() {
     let webhook = Stage::new(&Network, WEBHOOK);
     let bot_stage = Stage::new(&Network, BOT);
     let cases = [
-        (&webhook, "webhook", "https://discord.com/api/webhooks/960000000000000000/canary-secret", "50027"),
+        (&webhook, "webhook", "https://discord.com/api/webhooks/960000000000000001/canary-secret", "50027"),
         (&webhook, "webhook", "https://discord.com/api/webhooks/1/canary-secret", "10015"),
         (&webhook, "webhook", "https://evil.example/api/webhooks/1/canary-secret", ""),
         (&bot_stage, "token", "twin.canary-secret.1.2", ""),
@@ -501,4 +501,14 @@ fn the_twin_refuses_what_discord_refuses() {
         ..Incoming::default()
     });
     assert_eq!((without_wait.status, without_wait.body.len()), (204, 0));
+}
+
+#[test]
+fn a_reader_of_the_twin_sees_no_signs() {
+    use super::twin_check::shown;
+    let content = "# Title\n**bold *both*** \\*star\\* [label](<https://a.example/x_y>) https://b.example/c_d_e <https://c.example>\n> said\n- one\n```rust\nlet _x;\n```\n`a*b` 1 \\< 2 > 1";
+    assert_eq!(
+        shown(content),
+        "Title\nbold both *star* label https://b.example/c_d_e https://c.example\nsaid\n• one\nlet _x;\na*b 1 < 2 > 1"
+    );
 }

@@ -525,7 +525,10 @@ impl Discord {
             id: message.id.to_string(),
             account: format!("{marker}{}", place["name"].as_str().unwrap_or_default()),
             title: None,
-            text: message.body["content"].as_str().or(message.body["poll"]["question"]["text"].as_str()).unwrap_or_default().trim().into(),
+            text: match message.body["content"].as_str() {
+                Some(content) => twin_check::shown(content.trim()),
+                None => message.body["poll"]["question"]["text"].as_str().unwrap_or_default().to_string(),
+            },
             url: Some(format!("https://discord.com/channels/{GUILD}/{}/{}", message.channel, message.id)),
             reply_to: message.reply_to.map(|id| id.to_string()),
             media: message.media.clone(),

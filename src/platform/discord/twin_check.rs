@@ -141,3 +141,46 @@ pub(super) fn message(body: &Value, files: &[File], most: usize) -> Result<(), R
     }
     problems.done()
 }
+
+/// What a reader sees of a content: Discord's Markdown without its signs. Good for what xpost writes, which escapes every sign that is not meant.
+pub(super) fn shown(content: &str) -> String {
+    let mut out = String::new();
+    let mut rest = content;
+    while let Some(c) = rest.chars().next() {
+        let line_start = out.is_empty() || out.ends_with('\n');
+        let starts = |signs: &[&'static str]| signs.iter().find(|sign| rest.starts_with(**sign)).copied();
+        if let Some(after) = rest.strip_prefix("```") {
+            let (code, after) = after.split_once("```").unwrap_or((after, ""));
+            // the first line names the language
+            out.push_str(code.split_once('\n').map_or(code, |(_, code)| code).trim_end_matches('\n'));
+            rest = after;
+        } else if c == '`' {
+            let (fence, after) = rest.split_at(rest.len() - rest.trim_start_matches('`').len());
+            let (code, after) = after.split_once(fence).unwrap_or((after, ""));
+            out.push_str(code);
+            rest = after;
+        } else if starts(&["https://", "http://"]).is_some() {
+            let (address, after) = rest.split_at(rest.find(|c: char| c.is_whitespace() || c == '>').unwrap_or(rest.len()));
+            out.push_str(address);
+            rest = after.strip_prefix('>').unwrap_or(after);
+        } else if let Some(after) = rest.strip_prefix('\\') {
+            let escaped = after.chars().next().filter(char::is_ascii_punctuation);
+            out.push(escaped.unwrap_or('\\'));
+            rest = &after[escaped.map_or(0, char::len_utf8)..];
+        } else if let Some(after) = rest.strip_prefix("](<") {
+            // a masked link shows its label alone
+            rest = after.split_once(">)").map_or("", |(_, after)| after);
+        } else if let Some(sign) = starts(&["### ", "## ", "# ", "-# ", "> ", "- "]).filter(|_| line_start) {
+            out.push_str(if sign == "- " { "• " } else { "" });
+            rest = &rest[sign.len()..];
+        } else if rest.starts_with("<http") {
+            rest = &rest[1..];
+        } else if let Some(sign) = starts(&["**", "__", "~~", "||", "*", "_", "["]) {
+            rest = &rest[sign.len()..];
+        } else {
+            out.push(c);
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    out
+}

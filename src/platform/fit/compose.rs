@@ -211,12 +211,7 @@ pub(super) fn bare_link(url: &str) -> Text {
 
 /// Whether some post links to the address already.
 fn says(posts: &[ContentPost], url: &str) -> bool {
-    posts.iter().any(|post| links_to(&post.text, url))
-}
-
-pub(super) fn links_to(text: &Text, url: &str) -> bool {
-    let bare = |url: &str| url.trim_end_matches('/').to_string();
-    text.marks.iter().any(|mark| matches!(&mark.kind, Kind::Link { url: there } if bare(there) == bare(url)))
+    posts.iter().any(|post| post.text.contains_url(url))
 }
 
 #[cfg(test)]

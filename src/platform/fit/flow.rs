@@ -1,11 +1,11 @@
 //! What is too long becomes several posts, or is cut, or stops the target.
 
-use super::compose::{Composed, bare_link, links_to};
+use super::compose::{Composed, bare_link};
 use super::{PlanNote, count, fits, limit, noun, paragraphs, policy};
 use crate::draft::Overflow;
 use crate::platform::contract::{Ask, MediaUse, Rendered};
 use crate::platform::spec::Spec;
-use crate::text::{Kind, Text, split};
+use crate::text::{Kind, Text, split, truncate};
 
 /// Nobody wants a thread that is longer, and a text that would need one is not even split.
 const MOST_POSTS: usize = 500;
@@ -132,35 +132,16 @@ fn texts(
 
 /// The body cut so that it fits with an ellipsis and what stands below it; the draft's link is kept, wherever it stood.
 fn truncated(ask: &Ask, post: &Composed, room: &dyn Fn(usize, &Text) -> bool) -> Option<Text> {
-    let cut = |tail: &Text| {
-        let ended = |text: &Text| paragraphs(&[&with_ellipsis(text), tail]);
-        let pieces = split(&post.body, &|index, text| index > 0 || room(0, &ended(text))).ok()?;
-        pieces.first().map(ended)
-    };
+    let cut = |tail: &Text| truncate(&post.body, tail, &|text| room(0, text));
     let text = cut(&post.tail)?;
     match ask.content.link.as_deref() {
-        Some(link) if links_to(&post.body, link) && !links_to(&text, link) => {
-            cut(&paragraphs(&[&post.tail, &bare_link(link)]))
+        Some(link) if post.body.contains_url(link) && !text.contains_url(link) => {
+            let mut tail = post.tail.clone();
+            tail.paragraph(&bare_link(link));
+            cut(&tail)
         }
         _ => Some(text),
     }
-}
-
-/// An ellipsis at the end, inside what is strong, quoted or an item there, outside of links, mentions, tags and code.
-fn with_ellipsis(text: &Text) -> Text {
-    let mut text = text.clone();
-    let end = text.text.len();
-    text.text.push('…');
-    for mark in text.marks.iter_mut().filter(|mark| mark.end == end) {
-        let apart = matches!(
-            mark.kind,
-            Kind::Link { .. } | Kind::Mention { .. } | Kind::Tag { .. } | Kind::Code | Kind::Bullet
-        );
-        if !apart {
-            mark.end = text.text.len();
-        }
-    }
-    text
 }
 
 /// The text with its number; below it where a block ends the text, and none where there is no text.

@@ -312,6 +312,7 @@ impl Platform for Network {
         if now != saved {
             cx.save(&now).await?;
         }
+        // nothing to know is nothing to keep
         Ok(Ready::Now(if now == json!(State::default()) { Value::Null } else { now }))
     }
 
@@ -375,6 +376,7 @@ impl Platform for Network {
             400 if said.contains("duplicate idempotency key") => fault = fault.maybe().code("duplicate_key"),
             // Takahē says it with a 400 in plain text
             400 if said.contains("bearer token") || said.contains("access token") => fault.kind = Kind::Auth,
+            401 if answer.body.is_empty() => fault.message = "the server does not accept this token".to_string(),
             // snac answers a read with a wrong or revoked token with an empty 422
             422 if !answer.write && answer.body.is_empty() => {
                 fault.kind = Kind::Auth;
@@ -424,19 +426,23 @@ impl Delete for Network {
         let token = cx.secret("token")?;
         let url = format!("{}/api/v1/statuses/{}", cx.account.server, receipt.id);
         let gone = |fault: &Fault| matches!(fault.status, Some(404 | 410));
-        match cx.call(Request::new(Method::DELETE, &url).bearer(&token)).await {
+        let lost = match cx.call(Request::new(Method::DELETE, &url).bearer(&token)).await {
             Ok(_) => return Ok(()),
-            Err(fault) if gone(&fault) || fault.status == Some(405) => {}
+            Err(fault) if fault.effect == Effect::Maybe => Some(fault),
+            Err(fault) if gone(&fault) || fault.status == Some(405) => None,
             Err(fault) => return Err(fault),
-        }
-        // 404 means "gone already" or, with snac, "no such method": the status itself tells
+        };
+        // 404 means "gone already" or, with snac, "no such method", and a lost answer means nothing: the status itself tells
         match cx.call(Request::get(url).bearer(&token)).await {
-            Ok(_) => Err(Fault::new(
-                Kind::Unsupported,
-                format!("{} cannot delete through its API; delete it there by hand", Server::of(Some(cx.account)).title()),
-            )),
+            Ok(_) => Err(lost.unwrap_or_else(|| {
+                let title = Server::of(Some(cx.account)).title();
+                Fault::new(
+                    Kind::Unsupported,
+                    format!("{title} cannot delete through its API; delete the post there by hand"),
+                )
+            })),
             Err(fault) if gone(&fault) => Ok(()),
-            Err(fault) => Err(fault),
+            Err(fault) => Err(lost.unwrap_or(fault)),
         }
     }
 }

@@ -119,9 +119,7 @@ pub fn limits(about: &Value) -> Limits {
         limits.videos = limits.videos.min(other.len());
         limits.video_mimes = other;
     }
-    if !server.polls() {
-        limits.poll_options = 0;
-    } else if let Some(poll) = about["poll"].as_object() {
+    if let Some(poll) = about["poll"].as_object() {
         let get = |key: &str| poll.get(key).and_then(number);
         limits.poll_options = get("options").map_or(limits.poll_options, |n| n as usize);
         limits.poll_option = get("option").map_or(limits.poll_option, |n| n as usize);
@@ -292,7 +290,7 @@ mod tests {
         assert_eq!((limits.text, limits.media, limits.image_bytes), (Some(800), 10, 15_000_000));
         assert_eq!(limits.image_mimes, ["image/jpeg"]);
         assert_eq!(limits.video_mimes, ["video/mp4"]);
-        assert_eq!(limits.poll_options, 0);
+        assert_eq!(limits.poll_options, 4);
         assert_eq!(limits.unit, Unit::Scalars);
     }
 
