@@ -28,7 +28,8 @@ impl World {
     fn new() -> World {
         let place = tempfile::tempdir().unwrap();
         let home = place.path().join("home");
-        let server = mock::serve(&ServerOptions { delay: Duration::from_millis(3), ..ServerOptions::default() }).unwrap();
+        let server =
+            mock::serve(&ServerOptions { delay: Duration::from_millis(3), ..ServerOptions::default() }).unwrap();
         let mut world = World { home, server, accounts: Vec::new(), _place: place };
         for hint in mock::hints(&world.server, &world._place.path().join("site")) {
             let mut add = world.command();
@@ -131,7 +132,10 @@ fn draft(directory: &Path, round: &str) -> (PathBuf, Vec<String>) {
         image::RgbImage::from_pixel(8, 8, image::Rgb([200, 80, 40])).save(&picture).unwrap();
     }
     let file = directory.join(format!("{round}.md"));
-    let text = format!("{} opens.\n\n![a dot](dot.png)\n\n---\n\n{} goes on.\n\n---\n\n{} ends.\n", marks[0], marks[1], marks[2]);
+    let text = format!(
+        "{} opens.\n\n![a dot](dot.png)\n\n---\n\n{} goes on.\n\n---\n\n{} ends.\n",
+        marks[0], marks[1], marks[2]
+    );
     std::fs::write(&file, text).unwrap();
     (file, marks)
 }
@@ -185,7 +189,8 @@ fn killed_at_random_moments() {
         let (file, marks) = draft(place.path(), &round);
         // up to two more processes at once, and each of them dies
         for _ in 0..=(random() * 2.0) as u32 {
-            let mut children: Vec<_> = (0..=(random() * 1.3) as u32).map(|_| world.publish(&file).spawn().unwrap()).collect();
+            let mut children: Vec<_> =
+                (0..=(random() * 1.3) as u32).map(|_| world.publish(&file).spawn().unwrap()).collect();
             std::thread::sleep(whole.mul_f64(random()));
             for child in &mut children {
                 killed += u32::from(child.try_wait().unwrap().is_none());
