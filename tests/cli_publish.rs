@@ -269,6 +269,32 @@ fn a_reader_that_goes_away_stops_nothing() {
     assert_eq!(machine.twins().timeline("mastodon").len(), 1);
 }
 
+/// Ctrl-C: what is in flight ends, the rest stays for `xpost run`.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_goes_on_later() {
+    let machine = Machine::with_accounts(&["mastodon"]);
+    machine.twins().inject(Inject::new(What::Delay { ms: 1500 }).platform("mastodon").method("POST"));
+    machine.write("thread.md", "one\n\n---\n\ntwo\n\n---\n\nthree\n");
+    let child = machine
+        .command(&["publish", "thread.md"])
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{err}");
+    assert!(err.contains("next: xpost run"), "{err}");
+    assert_eq!(machine.twins().timeline("mastodon").len(), 1);
+    machine.run(&["run"]).good();
+    let texts: Vec<String> = machine.twins().timeline("mastodon").into_iter().map(|post| post.text).collect();
+    assert_eq!(texts, ["one", "two", "three"]);
+}
+
 #[test]
 fn the_demo_publishes_to_all_networks_and_leaves_nothing() {
     let machine = Machine::new();
