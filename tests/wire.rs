@@ -1,4 +1,6 @@
 #![doc = include_str!("../docs/wire-format.md")]
+// a broken test may panic
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "support/drafts.rs"]
 mod drafts;
@@ -103,7 +105,7 @@ async fn platform_against_file(platform: &'static dyn Platform, file: &WireFile)
     let server = file.server.clone().unwrap_or_else(|| platform.twin_account(0, Path::new("")).server);
     let hosts: BTreeSet<String> = exchanges.map(|exchange| Target::of(&exchange.url, &server).host).collect();
     let stage = Stage::with_twin(platform, Box::new(Replay { script: script.clone(), hosts }));
-    let mut actor = stage.stranger(0, Duration::from_secs(20));
+    let mut actor = stage.stranger(Duration::from_secs(20));
     actor.account.server = server.clone();
     if let Some(settings) = actor.account.settings.as_object_mut() {
         settings.extend(file.settings.iter().cloned());

@@ -120,7 +120,7 @@ fn card(out: &mut String, post: &Seen) {
         let extra = serde_json::to_string_pretty(&post.extra).unwrap_or_default();
         let _ = write!(out, "<details><summary>more</summary><pre>{}</pre></details>", escape(&extra));
     }
-    let _ = write!(out, "<div class=\"id\">{}</div></article>\n", escape(&post.id));
+    let _ = writeln!(out, "<div class=\"id\">{}</div></article>", escape(&post.id));
 }
 
 #[cfg(test)]

@@ -37,8 +37,8 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-fn prepares(platform: &dyn Platform) -> Option<&'static str> {
-    remote(platform)
+fn prepares(platform: &dyn Platform, n: usize) -> Option<&'static str> {
+    remote(platform, n)
         .or_else(|| platform.spec().media.image.is_none().then_some("it takes no images, so nothing is uploaded"))
 }
 
@@ -53,8 +53,8 @@ struct Rehearsal {
     before_the_write: u32,
 }
 
-async fn rehearse(platform: &'static dyn Platform, picture: bool) -> Rehearsal {
-    let stage = Stage::new(platform);
+async fn rehearse(stage: &Stage, picture: bool) -> Rehearsal {
+    let stage = stage.another();
     let actor = stage.actor().await;
     let content = if picture { stage.with_pictures(TEXT, 1) } else { stage.content(TEXT) };
     let mut post = actor.post(&content);
@@ -77,8 +77,8 @@ struct Scene<'a> {
 }
 
 async fn scene(stage: &Stage, timeout: Duration, what: What, when: Option<When>) -> Scene<'_> {
-    let rehearsal = rehearse(stage.platform, false).await;
-    let actor = stage.actor_with(0, timeout).await;
+    let rehearsal = rehearse(stage, false).await;
+    let actor = stage.actor_with(timeout).await;
     let mut post = actor.post(&stage.content(TEXT));
     let ready = stage.ok(actor.prepare(&mut post).await);
     stage.server.inject(Inject { when, ..Inject::new(what).skip(rehearsal.before_the_write) });
@@ -116,9 +116,11 @@ impl Scene<'_> {
             match (&found, stored) {
                 (Found::Yes(receipt), true) => assert!(!receipt.id.is_empty()),
                 (Found::No, false) => {}
+                (Found::Unsure, _) if self.stage.lesser => return,
                 _ => panic!("the twin holds it: {stored}; find says {found:?}"),
             }
         }
+        // what cannot be read back and is not recognised is for a person to settle
         let same = matches!(self.stage.platform.repeat(&self.actor.account), Repeat::SameId | Repeat::Key { .. });
         if same || (!stored && self.stage.platform.find().is_some()) {
             self.stage.ok(self.publish().await);
@@ -150,7 +152,7 @@ async fn server_error_before(stage: &Stage) {
 
 async fn server_error_after(stage: &Stage) {
     maybe(stage, What::Status { status: 502 }, When::After, Kind::Unavailable).await;
-    let again = Stage::new(stage.platform);
+    let again = stage.another();
     maybe(&again, What::Status { status: 500 }, When::After, Kind::Unavailable).await;
 }
 
@@ -173,7 +175,7 @@ fn limited_for(fault: &Fault, seconds: i64) {
 
 async fn rate_limited(stage: &Stage) {
     for seconds in [7, 600] {
-        let stage = Stage::new(stage.platform);
+        let stage = stage.another();
         let scene = scene(&stage, PATIENT, What::Limited { seconds }, None).await;
         limited_for(&scene.fault().await, seconds as i64);
         scene.stored(false);
@@ -289,7 +291,7 @@ async fn nobody_listens(stage: &Stage) {
 /// Uploads and whatever else comes before the one request that counts: each may fail, none may show anything to anybody, and the
 /// next `prepare` goes on.
 async fn trouble_in_prepare(stage: &Stage) {
-    let requests = rehearse(stage.platform, true).await.prepare;
+    let requests = rehearse(stage, true).await.prepare;
     let whats = [
         (What::Drop, When::Before),
         (What::Drop, When::After),
@@ -303,7 +305,7 @@ async fn trouble_in_prepare(stage: &Stage) {
     ];
     for skip in 0..requests {
         for (what, when) in &whats {
-            let stage = Stage::new(stage.platform);
+            let stage = stage.another();
             let actor = stage.actor().await;
             let mut post = actor.post(&stage.with_pictures(TEXT, 1));
             stage.server.inject(Inject::new(what.clone()).when(*when).skip(skip));

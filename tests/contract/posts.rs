@@ -3,7 +3,7 @@
 use chrono::Utc;
 use serde_json::Value;
 use xpost::draft::Overflow;
-use xpost::platform::{Ask, ContentPost, Found, Limits, Platform, Repeat};
+use xpost::platform::{AccountInfo, Ask, ContentPost, Found, Limits, Platform, Repeat};
 use xpost::text::Text;
 
 use crate::stage::Stage;
@@ -29,28 +29,30 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-fn threads(platform: &dyn Platform) -> Option<&'static str> {
+fn threads(platform: &dyn Platform, _n: usize) -> Option<&'static str> {
     (!platform.spec().threads).then_some("it has no threads")
 }
 
-fn limited(platform: &dyn Platform) -> Option<&'static str> {
+fn limited(platform: &dyn Platform, _n: usize) -> Option<&'static str> {
     platform.spec().text.max.is_none().then_some("its texts have no limit")
 }
 
-fn pictures(platform: &dyn Platform) -> Option<&'static str> {
+fn pictures(platform: &dyn Platform, _n: usize) -> Option<&'static str> {
     platform.spec().media.image.is_none().then_some("it takes no images")
 }
 
-fn repeats(platform: &dyn Platform) -> Option<&'static str> {
-    let known = matches!(platform.spec().repeat, Repeat::SameId | Repeat::Key { .. });
+fn repeats(platform: &dyn Platform, n: usize) -> Option<&'static str> {
+    let twin = platform.twin_account(n, std::path::Path::new("home"));
+    let account = AccountInfo { settings: twin.settings, server: twin.server, ..AccountInfo::default() };
+    let known = matches!(platform.repeat(&account), Repeat::SameId | Repeat::Key { .. });
     (!known).then_some("it does not recognise a repeat")
 }
 
-fn finds(platform: &dyn Platform) -> Option<&'static str> {
+fn finds(platform: &dyn Platform, _n: usize) -> Option<&'static str> {
     platform.find().is_none().then_some("it cannot be read back")
 }
 
-fn deletes(platform: &dyn Platform) -> Option<&'static str> {
+fn deletes(platform: &dyn Platform, _n: usize) -> Option<&'static str> {
     platform.delete().is_none().then_some("it cannot delete")
 }
 
@@ -144,12 +146,15 @@ async fn posts_of_a_draft_become_a_thread(stage: &Stage) {
     assert_eq!(texts, ["first", "second", "third"]);
 }
 
-/// Every post but the first replies to the one before.
+/// Every post but the first replies to the one before; an account of a lesser kind may only have them in order.
 #[track_caller]
 fn check_chain(stage: &Stage, posts: usize) {
     let seen = stage.timeline();
     assert_eq!(seen.len(), posts);
     assert_eq!(seen[0].reply_to, None);
+    if stage.lesser && seen.iter().all(|seen| seen.reply_to.is_none()) {
+        return;
+    }
     for pair in seen.windows(2) {
         assert_eq!(pair[1].reply_to.as_ref(), Some(&pair[0].id));
     }
@@ -218,7 +223,7 @@ async fn prepare_twice_is_one_post(stage: &Stage) {
 async fn a_repeat_is_the_same_post(stage: &Stage) {
     let actor = stage.actor().await;
     let account = stage.platform.repeat(&actor.account);
-    assert!(matches!(account, Repeat::SameId | Repeat::Key { .. }), "the twin's account is of the class of the spec");
+    assert!(matches!(account, Repeat::SameId | Repeat::Key { .. }), "asking the server changes nothing: {account:?}");
     let mut post = actor.post(&stage.content("again and again"));
     let ready = stage.ok(actor.prepare(&mut post).await);
     let first = stage.ok(actor.publish(&post, &ready).await);
@@ -240,7 +245,11 @@ async fn find_tells_what_landed(stage: &Stage) {
     let ready = stage.ok(actor.prepare(&mut landed).await);
     let mut lost = actor.post(&stage.content("this one was lost"));
     let lost_ready = stage.ok(actor.prepare(&mut lost).await);
-    assert_eq!(stage.ok(find.find(&actor.cx(), &landed, &ready, since).await), Found::No, "before it was sent");
+    let before = stage.ok(find.find(&actor.cx(), &landed, &ready, since).await);
+    if stage.lesser && before == Found::Unsure {
+        return;
+    }
+    assert_eq!(before, Found::No, "before it was sent");
     let receipt = stage.ok(actor.publish(&landed, &ready).await);
     match stage.ok(find.find(&actor.cx(), &landed, &ready, since).await) {
         Found::Yes(found) => assert_eq!(found, receipt, "what was found is what `publish` gave"),
@@ -261,7 +270,7 @@ async fn delete_twice(stage: &Stage) {
 }
 
 async fn whoami(stage: &Stage) {
-    let actor = stage.stranger(0, std::time::Duration::from_secs(20));
+    let actor = stage.stranger(std::time::Duration::from_secs(20));
     let profile = stage.ok(actor.mended(async |cx| stage.platform.whoami(cx).await).await);
     assert!(!profile.id.is_empty() && !profile.handle.is_empty(), "{profile:?}");
     let again = stage.ok(actor.mended(async |cx| stage.platform.whoami(cx).await).await);

@@ -30,6 +30,9 @@ pub struct Stage {
     pub platform: &'static dyn Platform,
     pub server: Server,
     pub home: TempDir,
+    /// Which account acts, and whether it is of a kind that need not do all that the spec says.
+    pub n: usize,
+    pub lesser: bool,
     heard: Mutex<Vec<String>>,
 }
 
@@ -88,7 +91,7 @@ impl Stage {
     pub fn with_twin(platform: &'static dyn Platform, twin: Box<dyn Twin>) -> Stage {
         let twins = vec![(platform.spec().name.to_string(), twin)];
         let server = Server::start(twins, &ServerOptions::default()).unwrap();
-        Stage { platform, server, home: TempDir::new().unwrap(), heard: Mutex::default() }
+        Stage { platform, server, home: TempDir::new().unwrap(), n: 0, lesser: false, heard: Mutex::default() }
     }
 
     pub fn name(&self) -> &'static str {
@@ -135,12 +138,12 @@ impl Stage {
 
     /// An account whose server, profile and session are looked up already.
     pub async fn actor(&self) -> Actor<'_> {
-        self.actor_with(0, Duration::from_secs(20)).await
+        self.actor_with(Duration::from_secs(20)).await
     }
 
-    /// The `n`th account, with this limit for each request.
-    pub async fn actor_with(&self, n: usize, timeout: Duration) -> Actor<'_> {
-        let mut actor = self.stranger(n, timeout);
+    /// The same with this limit for each request.
+    pub async fn actor_with(&self, timeout: Duration) -> Actor<'_> {
+        let mut actor = self.stranger(timeout);
         let about = actor.mended(async |cx| self.platform.discover(cx).await).await;
         actor.account.about = self.ok(about);
         let profile = actor.mended(async |cx| self.platform.whoami(cx).await).await;
@@ -149,8 +152,14 @@ impl Stage {
         actor
     }
 
-    /// The `n`th account before anything was asked of its server.
-    pub fn stranger(&self, n: usize, timeout: Duration) -> Actor<'_> {
+    /// Another stage of the same kind, on which nothing has happened.
+    pub fn another(&self) -> Stage {
+        Stage { n: self.n, lesser: self.lesser, ..Stage::new(self.platform) }
+    }
+
+    /// The account before anything was asked of its server.
+    pub fn stranger(&self, timeout: Duration) -> Actor<'_> {
+        let n = self.n;
         let twin = mock::account(&self.server, self.platform, n, self.home.path());
         self.hear(format!("{twin:?}"));
         let redactor = Redactor::default();

@@ -376,8 +376,8 @@ impl Find for Network {
 impl Delete for Network {
     async fn delete(&self, cx: &Cx<'_>, receipt: &Receipt) -> Result<(), Fault> {
         let session = session::current(cx).await?;
-        let uri = AtUri::of_post(&receipt.id)
-            .ok_or_else(|| Fault::local(format!("`{}` is not the address of a post", receipt.id)))?;
+        let uri = AtUri::of_post(address(receipt))
+            .ok_or_else(|| Fault::local(format!("`{}` is not the address of a post", address(receipt))))?;
         let gates: Vec<&str> =
             receipt.extra["gates"].as_array().map(|list| list.iter().filter_map(Value::as_str).collect()).unwrap_or_default();
         // a record that is not there is no fault to this method
@@ -416,9 +416,18 @@ impl Network {
                 let root = serde_json::from_value(receipt.extra["root"].clone()).ok();
                 Ok((StrongRef { uri: receipt.id.clone(), cid: cid.to_string() }, root))
             }
-            None => read_post(cx, session, &receipt.id).await,
+            None if address(receipt).is_empty() => Err(Fault::new(
+                Kind::Rejected,
+                "nobody knows the address of the post before this one, so nothing can be put under it",
+            )),
+            None => read_post(cx, session, address(receipt)).await,
         }
     }
+}
+
+/// What names one of our own posts; a person who settled it gave its web address alone.
+fn address(receipt: &Receipt) -> &str {
+    if receipt.id.is_empty() { receipt.url.as_deref().unwrap_or_default() } else { &receipt.id }
 }
 
 fn xrpc(session: &Session, method: &str) -> String {

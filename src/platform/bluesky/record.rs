@@ -8,7 +8,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::POST;
 use super::api::StrongRef;
-use super::syntax::{AtUri, is_handle};
+use super::syntax::{AtUri, is_did, is_handle};
 use crate::platform::{Ask, Content, Piece, PlanNote};
 use crate::text::{Kind, Text};
 
@@ -71,6 +71,9 @@ pub fn facets(text: &Text) -> Vec<Value> {
         let feature = match &mark.kind {
             Kind::Link { url } if url.starts_with("https://") || url.starts_with("http://") => {
                 json!({"$type": "app.bsky.richtext.facet#link", "uri": url})
+            }
+            Kind::Mention { handle } if is_did(handle) => {
+                json!({"$type": "app.bsky.richtext.facet#mention", "did": handle})
             }
             Kind::Mention { handle } if is_handle(handle) => {
                 json!({"$type": "app.bsky.richtext.facet#mention", "handle": handle, "did": null})
@@ -312,6 +315,7 @@ mod tests {
         let one = |kind: Kind| facets(&Text { text: "abcdef".into(), marks: vec![mark(0, 3, kind)] }).len();
         assert_eq!(one(Kind::Link { url: "mailto:a@b.c".into() }), 0);
         assert_eq!(one(Kind::Mention { handle: "ann@example.org".into() }), 0);
+        assert_eq!(one(Kind::Mention { handle: "did:plc:abc".into() }), 1);
         assert_eq!(one(Kind::Tag { tag: "x".repeat(65) }), 0);
         assert_eq!(one(Kind::Tag { tag: "x".repeat(64) }), 1);
     }

@@ -152,6 +152,21 @@ async fn a_thread_hangs_together() {
 }
 
 #[tokio::test]
+async fn a_part_that_a_person_settled_has_only_an_address() {
+    let stage = stage().await;
+    let first = stage.publish(&text("first")).await.unwrap().remove(0);
+    let settled = Receipt { id: String::new(), url: first.url.clone(), extra: Value::Null };
+    let mut post = stage.posts(&text("second")).remove(0);
+    (post.root, post.parent) = (Some(settled.clone()), Some(settled.clone()));
+    stage.publish_one(&post).await.unwrap();
+    assert_eq!(record(&stage, 1)["reply"]["root"], json!({"uri": first.id, "cid": first.extra["cid"]}));
+    post.parent = Some(Receipt::default());
+    assert_eq!(stage.publish_one(&post).await.unwrap_err().kind, Kind::Rejected);
+    Platform::delete(&Network).unwrap().delete(&stage.cx(), &settled).await.unwrap();
+    assert_eq!(stage.timeline().len(), 1);
+}
+
+#[tokio::test]
 async fn facets_and_people() {
     let stage = stage().await;
     let line = "né docs @ann1.bsky.example @no.body.example #rust";

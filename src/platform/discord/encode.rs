@@ -42,11 +42,12 @@ pub(super) fn encode(ask: &Ask, piece: &mut Piece) -> Result<Value, String> {
     if first {
         check_mode(ask, mode)?;
     }
+    let mentions = mentions(ask)?;
     let mut body = Map::new();
     let poll = piece.poll.clone();
     let question_is_text = poll.as_ref().is_some_and(|poll| poll.question.is_none());
     if !piece.text.is_empty() && !question_is_text {
-        body.insert("content".into(), json!(Markup::Discord.encode(&piece.text)));
+        body.insert("content".into(), json!(content(&piece.text, &mentions)));
     }
     let embed = if first { embed(ask, piece)? } else { None };
     let mut flags = 0;
@@ -82,7 +83,7 @@ pub(super) fn encode(ask: &Ask, piece: &mut Piece) -> Result<Value, String> {
     if body.is_empty() {
         return Err("a message needs a text, a file, an embed or a poll".into());
     }
-    body.insert("allowed_mentions".into(), json!({"parse": mentions(ask)?}));
+    body.insert("allowed_mentions".into(), json!({"parse": mentions}));
     if flags != 0 {
         body.insert("flags".into(), json!(flags));
     }
@@ -163,6 +164,16 @@ fn check_length(what: &str, text: &str, most: usize) -> Result<(), String> {
     match text.chars().count() {
         n if n > most => Err(format!("`{what}` has at most {most} characters, not {n}")),
         _ => Ok(()),
+    }
+}
+
+/// The text in Discord's Markdown. The encoder breaks the words that ping a crowd; who asks for them gets them whole.
+fn content(text: &Text, mentions: &Value) -> String {
+    let content = Markup::Discord.encode(text);
+    if mentions.as_array().is_some_and(|who| who.iter().any(|who| who == "everyone")) {
+        content.replace("@\u{200b}everyone", "@everyone").replace("@\u{200b}here", "@here")
+    } else {
+        content
     }
 }
 

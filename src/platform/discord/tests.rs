@@ -75,6 +75,9 @@ fn a_name_of_a_platform_needs_no_account() {
 fn options_become_fields() {
     let body = |key: &str, value: Value| payload(WEBHOOK, &with(plain("a"), key, value))["body"].clone();
     assert_eq!(body("mentions", json!(["users", "roles"]))["allowed_mentions"], json!({"parse": ["users", "roles"]}));
+    let crowd = |who: &str| payload(WEBHOOK, &with(plain("@everyone @here"), "mentions", json!([who])))["body"]["content"].clone();
+    assert_eq!(crowd("users"), "@\u{200b}everyone @\u{200b}here");
+    assert_eq!(crowd("everyone"), "@everyone @here");
     assert_eq!(body("username", json!("Crab"))["username"], "Crab");
     assert_eq!(body("avatar_url", json!("https://example.org/a.png"))["avatar_url"], "https://example.org/a.png");
     assert_eq!(payload(WEBHOOK, &with(plain("a"), "thread_id", json!("42")))["thread_id"], "42");

@@ -123,7 +123,7 @@ impl Platform for Network {
                 "url": card.url,
                 "title": card.title,
                 "description": card.description,
-                "image": card.image.as_ref().map(|image| site::media_name(image)),
+                "image": card.image.as_ref().map(site::media_name),
             })),
         }))
     }

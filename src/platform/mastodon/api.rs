@@ -4,6 +4,17 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use crate::net::{Method, Request};
+
+/// A request to this path of a server.
+///
+/// Only small servers are reached by plain http, and snac (seen with 2.75) closes each connection after its answer without saying
+/// so: the next request on it is reset, and nobody knows whether it was read. So there each request has its own.
+pub fn request(server: &str, method: Method, path: &str) -> Request {
+    let request = Request::new(method, format!("{server}{path}"));
+    if server.starts_with("http://") { request.header("connection", "close") } else { request }
+}
+
 /// A whole number, also where it is written as text or with a fraction.
 pub fn number(value: &Value) -> Option<u64> {
     match value {

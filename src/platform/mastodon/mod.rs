@@ -286,14 +286,18 @@ impl Platform for Network {
     async fn prepare(&self, cx: &Cx<'_>, post: &Post) -> Result<Ready, Fault> {
         let mut state: State = serde_json::from_value(post.state.clone()).unwrap_or_default();
         let mut saved = json!(state);
+        if post.parent.as_ref().is_some_and(|parent| parent.id.is_empty() && parent.url.is_none()) {
+            let why = "nobody knows the address of the post before this one, so nothing can be put under it";
+            return Err(Fault::new(Kind::Rejected, why));
+        }
         if state.reply.is_none()
-            && let Some(Reference::Url(url)) = &post.reply_to
+            && let Some(url) = post.parent.as_ref().map_or_else(|| unknown(post.reply_to.as_ref()), nameless)
         {
             state.reply = Some(resolve(cx, url).await?);
         }
         if state.quote.is_none()
             && post.payload.get("quoted_status_id").is_some()
-            && let Some(Reference::Url(url)) = &post.quote
+            && let Some(url) = unknown(post.quote.as_ref())
         {
             state.quote = Some(resolve(cx, url).await?);
         }
@@ -330,7 +334,7 @@ impl Platform for Network {
         if body.contains_key("quoted_status_id") {
             let quote = match (&state.quote, &post.quote) {
                 (Some(id), _) => Some(id),
-                (None, Some(Reference::Ours(receipt))) => Some(&receipt.id),
+                (None, Some(Reference::Ours(receipt))) => Some(&receipt.id).filter(|id| !id.is_empty()),
                 _ => None,
             };
             match quote {
@@ -339,7 +343,7 @@ impl Platform for Network {
             };
         }
         let mut request =
-            Request::post(format!("{}/api/v1/statuses", cx.account.server)).bearer(&token).json(Value::Object(body));
+            api::request(&cx.account.server, Method::POST, "/api/v1/statuses").bearer(&token).json(Value::Object(body));
         if !Server::of(Some(cx.account)).trips_over_keys() {
             request = request.header("idempotency-key", post.uuid());
         }
@@ -350,8 +354,8 @@ impl Platform for Network {
 
     async fn whoami(&self, cx: &Cx<'_>) -> Result<Profile, Fault> {
         let token = cx.secret("token")?;
-        let url = format!("{}/api/v1/accounts/verify_credentials", cx.account.server);
-        let answer = cx.call(Request::get(url).bearer(&token)).await?;
+        let request = api::request(&cx.account.server, Method::GET, "/api/v1/accounts/verify_credentials");
+        let answer = cx.call(request.bearer(&token)).await?;
         let account = answer.value();
         let id = api::id(&account["id"]).ok_or_else(|| payload_error(&answer, "id"))?;
         let name = account["acct"].as_str().or(account["username"].as_str()).unwrap_or_default();
@@ -424,16 +428,23 @@ impl Find for Network {
 impl Delete for Network {
     async fn delete(&self, cx: &Cx<'_>, receipt: &Receipt) -> Result<(), Fault> {
         let token = cx.secret("token")?;
-        let url = format!("{}/api/v1/statuses/{}", cx.account.server, receipt.id);
+        let id = match nameless(receipt) {
+            Some(url) => resolve(cx, url).await?,
+            None => receipt.id.clone(),
+        };
+        let request = |method| {
+            let path = format!("/api/v1/statuses/{id}");
+            api::request(&cx.account.server, method, &path).bearer(&token)
+        };
         let gone = |fault: &Fault| matches!(fault.status, Some(404 | 410));
-        let lost = match cx.call(Request::new(Method::DELETE, &url).bearer(&token)).await {
+        let lost = match cx.call(request(Method::DELETE)).await {
             Ok(_) => return Ok(()),
             Err(fault) if fault.effect == Effect::Maybe => Some(fault),
             Err(fault) if gone(&fault) || fault.status == Some(405) => None,
             Err(fault) => return Err(fault),
         };
         // 404 means "gone already" or, with snac, "no such method", and a lost answer means nothing: the status itself tells
-        match cx.call(Request::get(url).bearer(&token)).await {
+        match cx.call(request(Method::GET)).await {
             Ok(_) => Err(lost.unwrap_or_else(|| {
                 let title = Server::of(Some(cx.account)).title();
                 Fault::new(
@@ -460,8 +471,7 @@ impl Network {
             if state.media[index].ready {
                 continue;
             }
-            let url = format!("{}/api/v1/media/{}", cx.account.server, state.media[index].id);
-            match cx.call(Request::get(url).bearer(&token)).await {
+            match cx.call(stored(&cx.account.server, &state.media[index].id).bearer(&token)).await {
                 Ok(answer) => state.media[index].ready = answer.status != 206,
                 Err(fault) if fault.status == Some(404) && !Server::of(Some(cx.account)).mastodon() => {
                     // no way to ask; the status itself will be refused until it is ready
@@ -503,7 +513,7 @@ async fn upload(cx: &Cx<'_>, medium: &MediaUse, taken: &[Upload], reuse: bool) -
     if reuse
         && let Some(id) = cx.sink.uploaded(&medium.media.sha256, &kind).await?.as_ref().and_then(api::id)
         && taken.iter().all(|upload| upload.id != id)
-        && let Ok(answer) = cx.call(Request::get(format!("{base}/api/v1/media/{id}")).bearer(&token)).await
+        && let Ok(answer) = cx.call(stored(base, &id).bearer(&token)).await
     {
         return Ok(Upload { id, ready: answer.status != 206, again: false });
     }
@@ -516,7 +526,7 @@ async fn upload(cx: &Cx<'_>, medium: &MediaUse, taken: &[Upload], reuse: bool) -
             mime: medium.media.mime.clone(),
             bytes: medium.media.bytes,
         };
-        Request::post(format!("{base}/api/{version}/media"))
+        api::request(base, Method::POST, &format!("/api/{version}/media"))
             .bearer(&token)
             .body(Body::Multipart(fields, vec![("file".to_string(), file)]))
     };
@@ -531,6 +541,11 @@ async fn upload(cx: &Cx<'_>, medium: &MediaUse, taken: &[Upload], reuse: bool) -
     Ok(Upload { id, ready: answer.status != 202, again: false })
 }
 
+/// The question what has become of an upload.
+fn stored(server: &str, id: &str) -> Request {
+    api::request(server, Method::GET, &format!("/api/v1/media/{id}"))
+}
+
 /// An upload that failed half-way is seen by nobody.
 fn unseen(fault: Fault) -> Fault {
     Fault { effect: Effect::None, ..fault }
@@ -542,7 +557,7 @@ async fn resolve(cx: &Cx<'_>, url: &str) -> Result<String, Fault> {
         return Ok(id);
     }
     let token = cx.secret("token")?;
-    let request = Request::get(format!("{}/api/v2/search", cx.account.server))
+    let request = api::request(&cx.account.server, Method::GET, "/api/v2/search")
         .bearer(&token)
         .query("q", url)
         .query("type", "statuses")
@@ -578,13 +593,26 @@ fn own_status(server: &str, url: &str) -> Option<String> {
     (!id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())).then(|| id.to_string())
 }
 
+/// The id of what the part replies to.
 fn reply<'a>(post: &'a Post, state: &'a State) -> Option<&'a str> {
-    match (&post.parent, &state.reply, &post.reply_to) {
-        (Some(parent), _, _) => Some(&parent.id),
-        (None, Some(id), _) => Some(id),
-        (None, None, Some(Reference::Ours(receipt))) => Some(&receipt.id),
+    let ours = match (&post.parent, &post.reply_to) {
+        (Some(receipt), _) | (None, Some(Reference::Ours(receipt))) => Some(receipt.id.as_str()),
         _ => None,
+    };
+    ours.filter(|id| !id.is_empty()).or(state.reply.as_deref())
+}
+
+/// The address of a post whose id has to be asked for.
+fn unknown(reference: Option<&Reference>) -> Option<&str> {
+    match reference? {
+        Reference::Ours(receipt) => nameless(receipt),
+        Reference::Url(url) => Some(url),
     }
+}
+
+/// The same for one of our own that a person settled by its address alone.
+fn nameless(receipt: &Receipt) -> Option<&str> {
+    receipt.url.as_deref().filter(|_| receipt.id.is_empty())
 }
 
 /// Why the quote cannot be sent as one; `None` if it can.

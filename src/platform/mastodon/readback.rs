@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::api::{self, Status};
 use super::server::Server;
-use crate::net::{Answer, Fault, Request};
+use crate::net::{Answer, Fault, Method};
 use crate::platform::{Cx, Found, Post, Receipt, payload_error};
 
 /// Pages of 40 statuses that are read before giving up.
@@ -21,7 +21,7 @@ pub async fn find(cx: &Cx<'_>, post: &Post, reply: Option<&str>, since: DateTime
     let token = cx.secret("token")?;
     let server = &cx.account.server;
     let id = if cx.account.remote_id.is_empty() {
-        let answer = cx.call(Request::get(format!("{server}/api/v1/accounts/verify_credentials")).bearer(&token)).await?;
+        let answer = cx.call(api::request(server, Method::GET, "/api/v1/accounts/verify_credentials").bearer(&token)).await?;
         api::id(&answer.value()["id"]).ok_or_else(|| payload_error(&answer, "id"))?
     } else {
         cx.account.remote_id.clone()
@@ -30,7 +30,7 @@ pub async fn find(cx: &Cx<'_>, post: &Post, reply: Option<&str>, since: DateTime
     let mut oldest: Option<String> = None;
     let mut reached = false;
     for _ in 0..PAGES {
-        let mut request = Request::get(format!("{server}/api/v1/accounts/{id}/statuses"))
+        let mut request = api::request(server, Method::GET, &format!("/api/v1/accounts/{id}/statuses"))
             .bearer(&token)
             .query("limit", "40")
             .query("exclude_reblogs", "true");

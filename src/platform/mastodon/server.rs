@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::SPEC;
-use super::api::number;
-use crate::net::{Fault, Kind, Request};
+use super::api::{self, number};
+use crate::net::{Fault, Kind, Method};
 use crate::platform::{AccountInfo, Cx, Limits};
 use crate::text::Unit;
 
@@ -186,7 +186,7 @@ async fn nodeinfo(cx: &Cx<'_>, refusal: &mut Option<Fault>) -> Result<Option<Val
 
 /// One GET whose refusal means "not here"; a JSON object or nothing.
 async fn ask(cx: &Cx<'_>, path: &str, refusal: &mut Option<Fault>) -> Result<Option<Value>, Fault> {
-    let request = || Request::get(format!("{}{path}", cx.account.server));
+    let request = || api::request(&cx.account.server, Method::GET, path);
     let mut answer = cx.call(request()).await;
     if let (Err(fault), Some(token)) = (&answer, cx.optional_secret("token"))
         && matches!(fault.kind, Kind::Auth | Kind::Forbidden)

@@ -185,6 +185,21 @@ async fn replies_and_quotes_by_address() {
     assert!(paths(&stage).last().unwrap().starts_with("GET /api/v2/search"));
 }
 
+#[tokio::test]
+async fn a_part_that_a_person_settled_has_only_an_address() {
+    let stage = stage().await;
+    let first = stage.publish(&text("first")).await.unwrap().remove(0);
+    let settled = Receipt { id: String::new(), url: first.url.clone(), extra: Value::Null };
+    let mut post = stage.posts(&text("second")).remove(0);
+    post.parent = Some(settled.clone());
+    stage.publish_one(&post).await.unwrap();
+    assert_eq!(stage.timeline()[1].reply_to, Some(first.id));
+    post.parent = Some(Receipt::default());
+    assert_eq!(stage.publish_one(&post).await.unwrap_err().kind, Kind::Rejected);
+    Platform::delete(&Network).unwrap().delete(&stage.cx(), &settled).await.unwrap();
+    assert_eq!(stage.timeline().len(), 1);
+}
+
 #[test]
 fn a_quote_becomes_a_link_where_there_are_none() {
     let mut draft = text("look");

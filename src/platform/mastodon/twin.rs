@@ -564,6 +564,17 @@ mod tests {
         assert_eq!(length("hi @ann@example.org"), 7);
         assert_eq!(length("👩‍👩‍👧"), 1);
         assert_eq!(length("example.org"), 11);
+        let texts = [
+            "",
+            "Hello",
+            "née 👩‍👩‍👧 and https://example.org/a/very/long/path/of/many/characters?x=1&y=2 #tag",
+            "@ann@example.org and @bob",
+            "https://example.org/ (https://example.org/x",
+            "line\n\nline",
+        ];
+        for text in texts {
+            assert_eq!(length(text), crate::text::Unit::Mastodon.count(text), "{text}");
+        }
     }
 
     #[test]

@@ -184,7 +184,9 @@ fn the_method_follows_the_media() {
     let files = payload(&with(draft, "document", json!(true)))["params"]["media"].clone();
     assert_eq!(files[1], json!({"type": "document", "media": "attach://f1", "caption": "c"}));
     assert!(problem(&content(vec![(Text::plain("c"), vec![photo.clone(), gif])])).contains("`c.gif`"));
-    assert!(problem(&content(vec![(Text::plain("c"), vec![photo; 11])])).contains("at most 10"));
+    let eleven = Stage::new(&Network, 0).render(&content(vec![(Text::plain("c"), vec![photo; 11])]));
+    let methods: Vec<_> = eleven.parts.iter().map(|part| part.payload["method"].as_str().unwrap()).collect();
+    assert_eq!(methods, ["sendMediaGroup", "sendPhoto"]);
 }
 
 #[test]
@@ -321,6 +323,18 @@ async fn a_thread_is_a_chain_of_replies_and_can_be_taken_back() {
         remove.delete(&stage.cx(), receipt).await.unwrap();
     }
     assert_eq!(stage.timeline(), []);
+}
+
+#[tokio::test]
+async fn a_text_too_long_for_a_caption_follows_its_picture() {
+    let stage = Stage::new(&Network, 0);
+    let text = "word ".repeat(300);
+    stage.publish(&content(vec![(Text::plain(text.trim()), vec![stage.file("a.png", "image/png", 10, None)])])).await.unwrap();
+    let seen = stage.timeline();
+    assert_eq!((seen.len(), seen[0].media.len(), seen[1].reply_to.as_deref()), (2, 1, Some("1")));
+    assert!(seen[0].text.encode_utf16().count() <= 1024);
+    let words: usize = seen.iter().map(|seen| seen.text.split_whitespace().count()).sum();
+    assert_eq!(words, 300, "nothing is lost");
 }
 
 #[tokio::test]

@@ -1,0 +1,82 @@
+//! The drafts under `examples/` are good on every network that they are meant for.
+
+use std::path::{Path, PathBuf};
+
+use xpost::draft::{Draft, Form, Vars, built_ins, parse};
+use xpost::media::gather;
+use xpost::plan::{Known, Plan, Settings, Target, plan};
+use xpost::platform::ALL;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
+}
+
+fn drafts() -> Vec<(String, Draft)> {
+    let moment = chrono::DateTime::parse_from_rfc3339("2026-12-01T09:00:00+01:00").unwrap();
+    let mut vars: Vars = built_ins(&moment);
+    for (name, value) in [("project", "ferris"), ("version", "2.0"), ("notes", "- both claws\n- eleven languages")] {
+        vars.insert(name.into(), value.into());
+    }
+    let mut drafts: Vec<_> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|kind| kind == "md" || kind == "txt"))
+        .map(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let bytes = std::fs::read(&path).unwrap();
+            let draft =
+                parse(&name, &folder(), &bytes, Form::of(&path), &vars).unwrap_or_else(|error| panic!("{error}"));
+            (name, draft)
+        })
+        .collect();
+    drafts.sort_by(|a, b| a.0.cmp(&b.0));
+    drafts
+}
+
+async fn plans(draft: &Draft) -> Vec<Plan> {
+    let home = tempfile::tempdir().unwrap();
+    let facts = gather(&draft.media(), &draft.base, None, &[], home.path()).await;
+    let wanted = |name: &str| {
+        let to = draft.fields.to.as_deref().unwrap_or_default();
+        to.is_empty() || to.iter().any(|to| to == "all" || to == name)
+    };
+    ALL.iter()
+        .filter(|platform| wanted(platform.spec().name))
+        .map(|platform| {
+            let target = Target { name: platform.spec().name.into(), platform: *platform, account: None };
+            plan(draft, &facts, &target, &Known::default(), &Settings::default())
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn every_example_is_good_wherever_it_goes() {
+    let drafts = drafts();
+    assert!(drafts.len() >= 7);
+    for (name, draft) in &drafts {
+        let plans = plans(draft).await;
+        assert!(!plans.is_empty(), "{name} goes nowhere");
+        for plan in plans {
+            assert_eq!(plan.problems, [], "{name} on {}", plan.target);
+            for part in &plan.parts {
+                assert!(part.limit.is_none_or(|limit| part.count <= limit), "{name} on {}: {part:?}", plan.target);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_release_is_a_thread_on_some_and_one_post_on_others() {
+    let drafts = drafts();
+    let (_, release) = drafts.iter().find(|(name, _)| name == "release.md").unwrap();
+    let plans = plans(release).await;
+    assert!(plans.iter().any(|plan| plan.parts.len() > 1), "nowhere a thread");
+    assert!(plans.iter().any(|plan| plan.parts.len() == 1), "everywhere a thread");
+    for plan in &plans {
+        let first = &plan.parts[0];
+        assert_eq!(first.media.len(), 1, "{}", plan.target);
+        let alt = first.media[0].alt.as_deref();
+        assert_eq!(alt, Some("A small orange crab on a beach, both claws in the air"));
+        assert_eq!((first.media[0].media.mime.as_str(), first.media[0].media.width), ("image/png", Some(640)));
+    }
+}
