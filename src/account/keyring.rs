@@ -76,7 +76,9 @@ fn fault(verb: &str, error: &Error) -> Fault {
                 }
                 source = inner.source();
             }
-            text.split_whitespace().collect::<Vec<_>>().join(" ")
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let plain = ["Platform failure: ", "Couldn't access platform storage: "];
+            plain.iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(&text).to_string()
         }
     };
     Fault::local(format!("the keyring cannot be {verb}: {why}; {WAY_OUT}"))

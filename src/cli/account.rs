@@ -9,6 +9,7 @@ use super::world::{DEFAULTS, World, block_on, platform_of, source_word};
 use super::{account_add, delivery, docs};
 use crate::account::valid_name;
 use crate::draft::did_you_mean;
+use crate::net::Kind;
 use crate::platform;
 use crate::store::{Account, Store};
 
@@ -173,33 +174,33 @@ async fn check(names: &[String], world: &World) -> Result<Exit, Trouble> {
     let asked = futures_util::future::join_all(accounts.iter().map(|account| engine.check(account.clone()))).await;
     let (mut login, mut failed) = (false, false);
     let mut results = Vec::new();
+    let mut rows = Vec::new();
     for (account, result) in accounts.iter().zip(asked) {
-        match result {
-            Ok((account, profile)) => {
-                if !world.out.json {
-                    let mark = world.out.paint(Paint::Good, "ok");
-                    world
-                        .out
-                        .line(&format!("{mark}      {}  {} on {}", account.name, profile.handle, account.platform));
-                }
-                results.push(json!({ "account": account.name, "platform": account.platform, "ok": true, "handle": profile.handle, "url": profile.url, "fault": null }));
-            }
-            Err(fault) => {
-                login |= fault.kind == crate::net::Kind::Auth;
-                failed = true;
-                if !world.out.json {
-                    let mark = world.out.paint(Paint::Bad, "failed");
-                    world.out.line(&format!("{mark}  {}  {fault}", account.name));
-                    if fault.kind == crate::net::Kind::Auth {
-                        world.out.note(&format!("  next: xpost account login {}", account.name));
-                    }
-                }
-                results.push(json!({ "account": account.name, "platform": account.platform, "ok": false, "handle": account.handle, "url": account.url, "fault": docs::fault(&fault) }));
-            }
-        }
+        let (handle, url, fault) = match result {
+            Ok((_, profile)) => (profile.handle, profile.url, None),
+            Err(fault) => (account.handle.clone(), account.url.clone(), Some(fault)),
+        };
+        login |= fault.as_ref().is_some_and(|fault| fault.kind == Kind::Auth);
+        failed |= fault.is_some();
+        let (mark, says) = match &fault {
+            None => (world.out.paint(Paint::Good, "ok"), format!("{handle} on {}", title(&account.platform))),
+            Some(fault) => (world.out.paint(Paint::Bad, "failed"), fault.to_string()),
+        };
+        rows.push(vec![mark, account.name.clone(), says]);
+        results.push(json!({
+            "account": account.name, "platform": account.platform, "ok": fault.is_none(), "handle": handle, "url": url,
+            "fault": fault.as_ref().map(docs::fault),
+        }));
     }
     if world.out.json {
         world.out.document("account_check", json!({ "accounts": results }));
+    } else {
+        super::out::table(&["", "", ""], &rows, usize::MAX).iter().skip(1).for_each(|line| world.out.line(line));
+        for (row, result) in rows.iter().zip(&results) {
+            if result["fault"]["kind"] == Kind::Auth.word() {
+                world.out.note(&format!("  next: xpost account login {}", row[1]));
+            }
+        }
     }
     Ok(match (login, failed) {
         (true, _) => Exit::Login,
@@ -212,6 +213,9 @@ async fn rename(from: &str, to: &str, world: &World) -> Result<Exit, Trouble> {
     valid_name(to).map_err(Trouble::usage)?;
     let account = world.account(from).await?;
     let store = world.store()?;
+    if store.account(to).await?.is_some_and(|other| other.id != account.id) {
+        return Err(Trouble::usage(format!("there is an account `{to}` already")));
+    }
     account_add::distinct_variables(&store, to, Some(account.id)).await?;
     store.account_rename(&account.name, to).await?;
     say(world, "account", &format!("`{}` is now `{to}`", account.name), &store, to).await
@@ -278,7 +282,7 @@ async fn group(name: Option<String>, accounts: &[String], clear: bool, world: &W
         if clear || !accounts.is_empty() {
             valid_name(name).map_err(|why| Trouble::usage(why.replace("account", "group")))?;
             if clear && !exists {
-                let hint = did_you_mean(name, groups.iter().map(|(group, _)| group.as_str()));
+                let hint = did_you_mean(name, groups.iter().map(|(group, _)| group.as_str())).replacen('`', "`@", 1);
                 return Err(Trouble::usage(format!("there is no group `@{name}`{hint}")).next("xpost account group"));
             }
             let book = world.book(false).await?;
@@ -287,7 +291,7 @@ async fn group(name: Option<String>, accounts: &[String], clear: bool, world: &W
             store.group_set(name, members).await?;
             groups = store.groups().await?;
         } else if !exists {
-            let hint = did_you_mean(name, groups.iter().map(|(group, _)| group.as_str()));
+            let hint = did_you_mean(name, groups.iter().map(|(group, _)| group.as_str())).replacen('`', "`@", 1);
             return Err(Trouble::usage(format!("there is no group `@{name}`{hint}"))
                 .next(format!("xpost account group {name} ACCOUNT...")));
         }
@@ -302,7 +306,9 @@ async fn group(name: Option<String>, accounts: &[String], clear: bool, world: &W
     for (name, members) in &groups {
         world.out.line(&format!("@{name}  {}", members.join(" ")));
     }
-    if groups.is_empty() && !clear {
+    if clear {
+        world.out.note(&format!("group `@{}` is removed", name.unwrap_or_default()));
+    } else if groups.is_empty() {
         world.out.note("there are no groups; make one with `xpost account group NAME ACCOUNT...`");
     }
     Ok(Exit::Done)

@@ -38,6 +38,13 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
             world.out.document("cancel", json!({ "posts": args.posts, "parts": parts, "going_on": going }));
         } else {
             world.out.line(&format!("{parts} part{} cancelled", if parts == 1 { "" } else { "s" }));
+            let open = outcomes
+                .iter()
+                .flat_map(|outcome| &outcome.deliveries)
+                .any(|delivery| delivery.state() == PartState::Queued);
+            if open {
+                world.out.note("what may have been posted already cannot be cancelled; next: xpost run (finds out)");
+            }
             if !going.is_empty() {
                 world.out.warn(&format!("being sent right now, so not cancelled: {}", going.join(", ")));
             }

@@ -265,7 +265,7 @@ fn said(outcome: &Outcome, delivery: &DeliveryRow) -> String {
     let fault = delivery.parts.iter().filter(|part| part.state != PartState::Sent).find_map(|part| part.fault.as_ref());
     let why = fault.map(ToString::to_string).unwrap_or_default();
     match delivery.state() {
-        PartState::Sent => format!("{url}{parts}"),
+        PartState::Sent => format!("{url}{parts}").trim().to_string(),
         PartState::Queued => {
             let next = delivery.parts.iter().find(|part| part.state == PartState::Queued).map(|part| part.next_at);
             let at = next.max(outcome.post.as_ref().and_then(|post| post.at));

@@ -217,10 +217,13 @@ async fn examine_account(account: &Account, world: &World, checks: &mut Checks) 
         &name,
         State::Ok,
         format!(
-            "{} {}, secret from {}, checked {}, {limits}",
+            "{} {}, {}, checked {}, {limits}",
             account.platform,
             account.handle,
-            source_word(&account.secret),
+            match &account.secret {
+                SecretSource::None => "needs no secret".to_string(),
+                secret => format!("secret from {}", source_word(secret)),
+            },
             checked.format("%Y-%m-%d")
         ),
         None,

@@ -176,7 +176,8 @@ async fn list(store: &Store, mut query: Query, world: &World) -> Result<Exit, Tr
 pub fn summary(deliveries: &[DeliveryRow]) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for delivery in deliveries {
-        *counts.entry(delivery.state().word()).or_default() += 1;
+        let gone = !delivery.parts.is_empty() && delivery.parts.iter().all(|part| part.deleted_at.is_some());
+        *counts.entry(if gone { "deleted" } else { delivery.state().word() }).or_default() += 1;
     }
     match counts.iter().next() {
         None => "none".into(),
@@ -340,7 +341,11 @@ fn csv(post: &PostRow, deliveries: &[DeliveryRow], lines: &mut String) {
 
 /// Quoted where it must be; a cell that a spreadsheet would run as a formula gets an apostrophe before it.
 fn cell_of(text: &str) -> String {
-    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_string() };
+    let text = if text != "--text" && text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{text}")
+    } else {
+        text.to_string()
+    };
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 

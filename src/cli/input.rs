@@ -37,7 +37,7 @@ struct Source {
 /// Reads and parses all drafts.
 ///
 /// # Errors
-/// All drafts that are wrong are named, each with its line; nothing was sent.
+/// All drafts that are wrong are named, each with its line.
 pub fn read(args: &DraftArgs, world: &World) -> Result<Vec<Draft>, Trouble> {
     let vars = variables(&args.var, world)?;
     let sources = sources(args)?;
@@ -51,10 +51,9 @@ pub fn read(args: &DraftArgs, world: &World) -> Result<Vec<Draft>, Trouble> {
     }
     match wrong.len() {
         0 => Ok(drafts),
-        1 => Err(Trouble::refused(wrong.remove(0)).detail("nothing was sent")),
+        1 => Err(Trouble::refused(wrong.remove(0))),
         n => {
-            let mut trouble =
-                Trouble::refused(format!("{n} of {} drafts are wrong; nothing was sent", n + drafts.len()));
+            let mut trouble = Trouble::refused(format!("{n} of {} drafts are wrong", n + drafts.len()));
             trouble.details = wrong;
             Err(trouble)
         }
@@ -93,7 +92,7 @@ fn sources(args: &DraftArgs) -> Result<Vec<Source>, Trouble> {
 }
 
 fn file(path: &Path) -> Result<Source, Trouble> {
-    let wrong = |why: String| Trouble::refused(format!("{}: {why}", path.display())).detail("nothing was sent");
+    let wrong = |why: String| Trouble::refused(format!("{}: {why}", path.display()));
     let meta = std::fs::metadata(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => wrong("there is no such file".into()),
         _ => wrong(format!("it cannot be read: {error}")),
@@ -124,7 +123,7 @@ fn edited() -> Result<Vec<u8>, Trouble> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(Trouble::usage("`EDITOR` is empty"));
     };
-    let wrong = |why: String| Trouble::local(format!("the editor `{program}` {why}")).detail("nothing was sent");
+    let wrong = |why: String| Trouble::local(format!("the editor `{program}` {why}"));
     let path = std::env::temp_dir().join(format!("xpost-{}.md", uuid::Uuid::now_v7().simple()));
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -142,7 +141,7 @@ fn edited() -> Result<Vec<u8>, Trouble> {
         (Ok(status), _) if !status.success() => Err(wrong(format!("ended with {status}"))),
         (_, Err(error)) => Err(wrong(format!("left nothing that can be read: {error}"))),
         (_, Ok(bytes)) if bytes == template || bytes.iter().all(u8::is_ascii_whitespace) => {
-            Err(Trouble::refused("the draft was left empty; nothing was sent"))
+            Err(Trouble::refused("the draft was left empty"))
         }
         (_, Ok(bytes)) => Ok(bytes),
     };

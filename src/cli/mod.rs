@@ -58,7 +58,7 @@ Examples:
 Exit codes:
   0 all done        3 refused, nothing was sent    6 an outcome is unknown: run `xpost resolve`
   1 local error     4 partly published             7 a login is needed or has expired
-  2 wrong usage     5 nothing published            130 interrupted; the journal knows what was in flight
+  2 wrong usage     5 nothing published            130 interrupted; the journal has the rest
 
 Try `xpost demo` first: it needs no account and no network.";
 

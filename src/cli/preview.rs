@@ -71,7 +71,11 @@ fn cards(planned: &Planned, world: &World) {
         let of = plan.parts.len();
         for (index, part) in plan.parts.iter().enumerate() {
             let number = if of > 1 { format!(" {}/{of}", index + 1) } else { String::new() };
-            let head = cut(&format!(" {} on {title}{handle}{number} ", target.name()), width - 4);
+            let name = match target {
+                Target::Platform(_) => String::new(),
+                Target::Account(_) => format!("{} on ", target.name()),
+            };
+            let head = cut(&format!(" {name}{title}{handle}{number} "), width - 4);
             let rule = "─".repeat((width - 3).saturating_sub(head.width()));
             out.line(&format!("╭─{}{rule}╮", out.paint(Paint::Bold, &head)));
             for line in lines(part, width - 4) {

@@ -59,7 +59,8 @@ pub struct Sending {
 }
 
 pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
-    let mut drafts = input::read(&args.drafts, world)?;
+    let mut drafts = input::read(&args.drafts, world)
+        .map_err(|trouble| if trouble.exit == Exit::Refused { trouble.detail("nothing was sent") } else { trouble })?;
     if args.once.is_some() && drafts.len() != 1 {
         return Err(Trouble::usage("`--once` goes with one draft: the key stands for one post"));
     }
