@@ -1,5 +1,7 @@
 //! The drafts under `examples/` are good on every network that they are meant for.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::path::{Path, PathBuf};
 
 use xpost::draft::{Draft, Form, Vars, built_ins, parse};

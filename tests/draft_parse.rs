@@ -1,5 +1,7 @@
 //! Drafts as people write them, right and wrong.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::path::Path;
 
 use xpost::draft::{CardChoice, Draft, DraftError, Form, Overflow, Vars, Visibility, parse};

@@ -1,5 +1,7 @@
 //! Whatever is read, the parser neither falls over nor hands out marks that lie.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::path::Path;
 
 use proptest::prelude::*;

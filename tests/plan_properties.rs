@@ -1,5 +1,7 @@
 //! Nothing is lost over the parts, and no part is over its limit.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 #[path = "support/quay.rs"]
 mod quay;
 

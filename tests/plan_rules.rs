@@ -1,5 +1,7 @@
 //! What becomes of a draft on networks that can more or less.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 #[path = "support/quay.rs"]
 mod quay;
 

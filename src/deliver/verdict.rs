@@ -82,6 +82,8 @@ pub fn verdict(situation: &Situation) -> Verdict {
             // this write was refused, but one before it may have landed
             (Effect::None, _) if dirty => look,
             (Effect::None, _) => Verdict::Fail,
+            // a refusal that leaves open whether the post is there ("this id is taken") will be the same the next time
+            (Effect::Maybe, kind) if !kind.transient() && kind != Kind::Protocol && repeat != Repeat::Never => look,
             (Effect::Maybe, _) => match repeat {
                 Repeat::SameId if more => Verdict::Again,
                 Repeat::Key { window } if more => {
@@ -205,6 +207,10 @@ mod tests {
             Row { dirty: true, ..row(BAD_GATEWAY, HOUR, Find) },
             Row { dirty: true, ..row(LOST, HOUR, Again) },
             Row { tries: TRIES - 1, ..row(LOST, HOUR, Find) },
+            row((Kind::Rejected, Effect::Maybe, Some(400)), Repeat::SameId, Find),
+            row((Kind::Rejected, Effect::Maybe, Some(400)), HOUR, Find),
+            row((Kind::Rejected, Effect::Maybe, Some(400)), Repeat::Never, Unknown),
+            row((Kind::Protocol, Effect::Maybe, Some(200)), Repeat::SameId, Again),
             row(LOST, Repeat::Lookup, Find),
             row(LOST, Repeat::Find, Find),
             Row { can_find: false, ..row(LOST, Repeat::Find, Unknown) },

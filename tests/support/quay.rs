@@ -87,6 +87,7 @@ pub fn target(change: impl FnOnce(&mut Spec)) -> Target {
 }
 
 /// The same as an account's.
+#[allow(dead_code)] // not every test file that shares this needs one
 pub fn account(name: &str, target: Target) -> Target {
     let account = AccountInfo { name: name.into(), platform: "quay".into(), ..AccountInfo::default() };
     Target { name: name.into(), account: Some(account), ..target }
