@@ -90,7 +90,7 @@ fn every_document_is_valid() {
 
 fn mock(machine: &Machine) -> Value {
     let mut child = machine
-        .command(&["mock", "--port", "0", "--json"])
+        .command(&["mock", "--port", "0", "--dir", "mock", "--json"])
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::null())
         .spawn()
