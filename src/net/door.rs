@@ -184,10 +184,8 @@ impl Door {
     /// # Errors
     /// A mirror that is not plain http on loopback.
     pub fn new(options: DoorOptions, redactor: Redactor) -> Result<Door, Fault> {
-        if let Some(mirror) = &options.mirror {
-            if mirror.scheme() != "http" || !loopback(mirror) {
-                return Err(Fault::local(format!("the mirror must be plain http on loopback, not `{mirror}`")));
-            }
+        if let Some(mirror) = options.mirror.as_ref().filter(|mirror| mirror.scheme() != "http" || !loopback(mirror)) {
+            return Err(Fault::local(format!("the mirror must be plain http on loopback, not `{mirror}`")));
         }
         Ok(Door { options, redactor, client: OnceLock::new() })
     }
