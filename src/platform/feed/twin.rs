@@ -15,7 +15,7 @@ pub(super) struct Directories(Vec<PathBuf>);
 
 pub(super) fn account(n: usize, home: &Path) -> TwinAccount {
     let directory = home.join(format!("feed-{n}"));
-    let settings = json!({"directory": directory, "title": format!("Feed {n}"), "author": "Ann", "base_url": format!("https://feed-{n}.example")});
+    let settings = json!({"directory": directory, "title": format!("Feed {n}"), "author": "Ann"});
     TwinAccount { server: String::new(), settings, secrets: BTreeMap::new() }
 }
 
