@@ -209,6 +209,16 @@ impl BlueskyTwin {
                 let n = self.bearer(request, Token::Access)?;
                 self.put(n, &request.json())
             }
+            // xpost never asks for it; other tools that are pointed at `xpost mock` do
+            ("POST", "com.atproto.repo.createRecord") => {
+                let n = self.bearer(request, Token::Access)?;
+                let mut body = request.json();
+                if body["rkey"].is_null() {
+                    self.issued += 1;
+                    body["rkey"] = json!(base32(&self.issued.to_be_bytes()));
+                }
+                self.put(n, &body)
+            }
             ("POST", "com.atproto.repo.deleteRecord") => {
                 let n = self.bearer(request, Token::Access)?;
                 let uri = own(n, &request.json())?.to_string();
@@ -542,6 +552,13 @@ mod tests {
         assert_eq!(ask(&mut twin, "POST", "repo.deleteRecord", &token, &gone).0, 200);
         assert_eq!(ask(&mut twin, "POST", "repo.deleteRecord", &token, &gone).0, 200);
         assert_eq!(ask(&mut twin, "GET", &name, "", &Value::Null).1["error"], "RecordNotFound");
+        // without a key of one's own, two of the same are two
+        let mut keyless = put("c", key);
+        keyless.as_object_mut().unwrap().remove("rkey");
+        for _ in 0..2 {
+            assert_eq!(ask(&mut twin, "POST", "repo.createRecord", &token, &keyless).0, 200);
+        }
+        assert_eq!(twin.timeline().len(), 2);
     }
 
     #[test]
