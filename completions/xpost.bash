@@ -152,7 +152,7 @@ _xpost() {
             return 0
             ;;
         xpost__subcmd__account__subcmd__add)
-            opts="-q -v -h --name --server --set --secret --secret-command --stdin --offline --help-setup --json --quiet --verbose --color --help"
+            opts="-q -v -h --name --server --set --secret --secret-command --stdin --offline --help-setup --json --quiet --verbose --color --help bluesky discord feed mastodon telegram webhook"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -760,7 +760,7 @@ _xpost() {
             return 0
             ;;
         xpost__subcmd__platforms)
-            opts="-q -v -h --json --quiet --verbose --color --help"
+            opts="-q -v -h --json --quiet --verbose --color --help bluesky discord feed mastodon telegram webhook"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

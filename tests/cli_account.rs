@@ -1,5 +1,7 @@
 //! Accounts: added, listed, checked, renamed, grouped, removed.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "support/cli.rs"]
 mod cli;
 

@@ -1,5 +1,7 @@
 //! `check` and `preview`: offline, pure, and the same every time.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "support/cli.rs"]
 mod cli;
 

@@ -1,5 +1,7 @@
 //! The committed completion scripts are those of this program; every verb has a manual page.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "support/cli.rs"]
 mod cli;
 

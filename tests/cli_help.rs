@@ -1,5 +1,7 @@
 //! The help of every verb, the version, and what wrong use is told.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "support/cli.rs"]
 mod cli;
 

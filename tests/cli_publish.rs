@@ -1,5 +1,7 @@
 //! The program from draft to history, against the twins of all networks.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "support/cli.rs"]
 mod cli;
 

@@ -323,3 +323,11 @@ fn a_draft_may_be_a_link_or_a_poll_alone() {
     assert_eq!(good("+++\nlink = \"https://a.example\"\n+++\n").posts.len(), 1);
     assert_eq!(good("+++\n[on.x]\ntext = \"only here\"\n+++\n").posts.len(), 1);
 }
+
+#[test]
+fn words_in_angle_brackets_are_kept() {
+    let text = |body: &str| first(body).text;
+    assert_eq!(text("a Vec<T> of <three> & a <b>bold</b> <Foo/>"), "a Vec<T> of <three> & a bold <Foo/>");
+    assert_eq!(text("<three>\nwords\n\nmore"), "<three>\nwords\n\nmore");
+    assert_eq!(text("<div>kept</div>\n\n<!-- gone -->"), "kept");
+}

@@ -1,6 +1,8 @@
 //! The OS keyring: without one always, with a real Secret Service where `XPOST_TEST_KEYRING=1` says that there is one
 //! (`dbus-run-session` with an unlocked `gnome-keyring-daemon`).
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "support/cli.rs"]
 mod cli;
 

@@ -147,26 +147,15 @@ impl Project {
     }
 }
 
+/// A project file comes with whatever was checked out, so it may name where a secret is, but never a program to run.
 fn source(value: &toml::Value) -> Result<SecretSource, String> {
-    let wrong = || {
-        "`secret` must be `environment`, `keyring`, `file` or `{ command = [\"pass\", \"show\", \"x\"] }`".to_string()
-    };
-    match value {
-        toml::Value::String(word) => match word.as_str() {
-            "environment" | "env" => Ok(SecretSource::Environment),
-            "keyring" => Ok(SecretSource::Keyring),
-            "file" => Ok(SecretSource::File),
-            _ => Err(wrong()),
-        },
-        toml::Value::Table(table) if table.len() == 1 => {
-            let words = table.get("command").and_then(toml::Value::as_array).ok_or_else(wrong)?;
-            let command: Option<Vec<String>> = words.iter().map(|word| word.as_str().map(str::to_string)).collect();
-            command
-                .filter(|command| !command.is_empty())
-                .map(|command| SecretSource::Command { command })
-                .ok_or_else(wrong)
-        }
-        _ => Err(wrong()),
+    match value.as_str() {
+        Some("environment" | "env") => Ok(SecretSource::Environment),
+        Some("keyring") => Ok(SecretSource::Keyring),
+        Some("file") => Ok(SecretSource::File),
+        _ => Err("`secret` must be `environment`, `keyring` or `file`; a command is for accounts of your own: \
+                  `xpost account add --secret command`"
+            .to_string()),
     }
 }
 
@@ -238,22 +227,24 @@ mod tests {
     fn accounts_and_groups_are_read() {
         let project = read(
             "to = ['@release']\n[groups]\nrelease = ['news', 'feed']\n[accounts.news]\nplatform = 'telegram'\nchat = '@news'\n\
-             max_text = 100\n[accounts.ops]\nplatform = 'telegram'\nsecret = { command = ['pass', 'show', 'x'] }\n",
+             max_text = 100\n[accounts.ops]\nplatform = 'telegram'\nsecret = 'keyring'\n",
         )
         .unwrap();
         assert_eq!(project.to, ["@release"]);
         assert_eq!(project.groups["release"], ["news", "feed"]);
         assert_eq!(project.accounts[0].settings, serde_json::json!({ "chat": "@news", "max_text": 100 }));
         assert_eq!(project.accounts[0].secret, SecretSource::Environment);
-        assert_eq!(
-            project.accounts[1].secret,
-            SecretSource::Command { command: vec!["pass".into(), "show".into(), "x".into()] }
-        );
+        assert_eq!(project.accounts[1].secret, SecretSource::Keyring);
     }
 
     #[test]
     fn mistakes_are_named_with_their_line() {
         for (text, says) in [
+            (
+                "[accounts.x]\nplatform = 'telegram'\nsecret = { command = ['rm'] }\n",
+                "xpost.toml:3: `secret` must be `environment`, `keyring` or `file`; a command is for accounts of your own: `xpost account \
+                 add --secret command`",
+            ),
             ("[acounts.x]\n", "xpost.toml:1: unknown key `acounts`; did you mean `accounts`?"),
             ("[accounts.x]\nchat = 'a'\n", "xpost.toml:1: account `x` does not say its `platform`"),
             (

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read};
 
 use clap::ValueEnum;
+use clap::builder::PossibleValuesParser;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
@@ -11,7 +12,7 @@ use super::account::{say, title};
 use super::delivery;
 use super::input::words;
 use super::trouble::{Exit, Trouble};
-use super::world::{World, platform_of, server_of};
+use super::world::{World, platform_names, platform_of, server_of};
 use crate::account::{LimitOverrides, Secrets, valid_name, variable};
 use crate::draft::did_you_mean;
 use crate::platform::{Field, FieldKind, Server, Spec};
@@ -31,6 +32,7 @@ Examples:
   xpost account add bluesky --help-setup    how to get the credentials")]
 pub struct Args {
     /// A network, see `xpost platforms`
+    #[arg(ignore_case = true, value_parser = PossibleValuesParser::new(platform_names()))]
     platform: String,
     /// What to call the account; the network's name if it is free
     #[arg(long)]

@@ -310,3 +310,108 @@ fn next_steps(outcomes: &[Outcome], exit: Exit, world: &World) {
         next("xpost run", "sends what is waiting when its time has come");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+
+    use super::*;
+    use crate::net::Fault;
+    use crate::store::PartRow;
+
+    fn part(state: PartState, fault: Option<Kind>) -> PartRow {
+        PartRow {
+            id: 0,
+            delivery_id: 0,
+            index: 0,
+            of: 1,
+            key: uuid::Uuid::nil(),
+            created_at: Utc::now(),
+            text: Value::Null,
+            media: Value::Null,
+            card: Value::Null,
+            payload: Value::Null,
+            state,
+            checkpoint: Value::Null,
+            ready: Value::Null,
+            tries: 0,
+            next_at: Utc::now(),
+            first_sent: None,
+            sent_at: None,
+            receipt: None,
+            fault: fault.map(|kind| Fault::new(kind, "no")),
+            deleted_at: None,
+        }
+    }
+
+    fn delivery(parts: Vec<PartRow>) -> DeliveryRow {
+        DeliveryRow {
+            id: 0,
+            post_id: 0,
+            account_id: None,
+            account: "a".into(),
+            platform: "p".into(),
+            handle: String::new(),
+            plan_hash: String::new(),
+            once: false,
+            reply_to: Value::Null,
+            quote: Value::Null,
+            parts,
+        }
+    }
+
+    fn outcome(at: Option<DateTime<Utc>>, deliveries: Vec<DeliveryRow>, refused: usize) -> Outcome {
+        let post = PostRow {
+            id: 1,
+            created_at: Utc::now(),
+            source: String::new(),
+            title: None,
+            body: String::new(),
+            draft_hash: String::new(),
+            once_key: None,
+            at,
+        };
+        let one = Refused { target: "r".into(), platform: "p".into(), problems: Vec::new() };
+        Outcome { post: Some(post), deliveries, refused: vec![one; refused], source: String::new() }
+    }
+
+    #[test]
+    fn exit_codes_follow_from_the_states() {
+        use PartState::{Cancelled, Failed, Queued, Sent, Unknown};
+        let one = |state, kind| delivery(vec![part(state, kind)]);
+        let all = |deliveries: Vec<DeliveryRow>, refused: usize| outcome(None, deliveries, refused);
+        let sent = || one(Sent, None);
+        let failed = || one(Failed, Some(Kind::Rejected));
+        let login = || one(Failed, Some(Kind::Auth));
+        for (what, outcomes, interrupted, code) in [
+            ("nothing to do", vec![], false, Exit::Done),
+            ("all sent", vec![all(vec![sent(), sent()], 0)], false, Exit::Done),
+            ("all refused", vec![all(vec![], 2)], false, Exit::Refused),
+            ("sent and refused", vec![all(vec![sent()], 1)], false, Exit::Partly),
+            ("sent and failed", vec![all(vec![sent(), failed()], 0)], false, Exit::Partly),
+            ("two drafts", vec![all(vec![sent()], 0), all(vec![failed()], 0)], false, Exit::Partly),
+            ("all failed", vec![all(vec![failed(), login()], 0)], false, Exit::Nothing),
+            ("failed and refused", vec![all(vec![login()], 1)], false, Exit::Nothing),
+            ("all logins", vec![all(vec![login(), login()], 0)], false, Exit::Login),
+            ("unknown beats all", vec![all(vec![sent(), login(), one(Unknown, None)], 1)], true, Exit::Unknown),
+            (
+                "half a thread",
+                vec![all(vec![delivery(vec![part(Sent, None), part(Failed, Some(Kind::Auth))])], 0)],
+                false,
+                Exit::Partly,
+            ),
+            ("interrupted", vec![all(vec![sent(), one(Queued, None)], 0)], true, Exit::Interrupted),
+            ("interrupted too late", vec![all(vec![sent()], 0)], true, Exit::Done),
+            ("waits too long", vec![all(vec![one(Queued, Some(Kind::Limited))], 0)], false, Exit::Nothing),
+            ("cancelled", vec![all(vec![one(Cancelled, None)], 0)], false, Exit::Nothing),
+            (
+                "scheduled",
+                vec![outcome(Some(Utc::now() + chrono::Duration::hours(1)), vec![one(Queued, None)], 0)],
+                false,
+                Exit::Done,
+            ),
+        ] {
+            assert_eq!(exit(&outcomes, interrupted), code, "{what}");
+        }
+    }
+}

@@ -236,13 +236,12 @@ async fn show(store: &Store, id: i64, world: &World) -> Result<Exit, Trouble> {
             let url = part.receipt.as_ref().and_then(|receipt| receipt.get("url")?.as_str()).unwrap_or_default();
             let deleted = if part.deleted_at.is_some() { " (deleted)" } else { "" };
             out.line(
-                &format!("  part {}/{}  {}{deleted}  {url}", part.index + 1, part.of, state_word(world, part.state))
-                    .trim_end()
-                    .to_string(),
+                format!("  part {}/{}  {}{deleted}  {url}", part.index + 1, part.of, state_word(world, part.state))
+                    .trim_end(),
             );
             let text = part.text.get("text").and_then(Value::as_str).unwrap_or_default();
             for line in text.lines() {
-                out.line(&format!("    {}", out.paint(Paint::Dim, &one_line(line))).trim_end().to_string());
+                out.line(format!("    {}", out.paint(Paint::Dim, &one_line(line))).trim_end());
             }
             if let Some(fault) = &part.fault {
                 out.line(&format!("    {}: {fault}", fault.kind.word()));

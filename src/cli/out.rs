@@ -77,10 +77,10 @@ impl Out {
     pub fn raw(&self, bytes: &[u8]) {
         let mut stdout = std::io::stdout().lock();
         match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                if !self.failed.swap(true, Ordering::Relaxed) {
-                    self.say(&format!("error: standard output cannot be written: {error}"));
-                }
+            Err(error)
+                if error.kind() != std::io::ErrorKind::BrokenPipe && !self.failed.swap(true, Ordering::Relaxed) =>
+            {
+                self.say(&format!("error: standard output cannot be written: {error}"));
             }
             _ => {}
         }

@@ -1,9 +1,10 @@
 //! `xpost platforms`: what each network can do, from its facts and from what is implemented.
 
+use clap::builder::PossibleValuesParser;
 use serde_json::{Value, json};
 
 use super::trouble::{Exit, Trouble};
-use super::world::{World, platform_of};
+use super::world::{World, platform_names, platform_of};
 use crate::platform::{self, Card, Field, FieldKind, Platform, Server, Title};
 
 /// Show the networks and what each can do
@@ -13,6 +14,7 @@ use crate::platform::{self, Card, Field, FieldKind, Platform, Server, Title};
 )]
 pub struct Args {
     /// One network in full
+    #[arg(ignore_case = true, value_parser = PossibleValuesParser::new(platform_names()))]
     platform: Option<String>,
 }
 

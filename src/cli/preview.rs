@@ -64,8 +64,8 @@ fn cards(planned: &Planned, world: &World) {
     let width = columns().clamp(40, 100).min(84);
     for (target, plan) in &planned.targets {
         let handle = match target {
-            Target::Account(account) => format!(" {}", one_line(&account.handle)),
-            Target::Platform(_) => String::new(),
+            Target::Account(account) if !account.handle.is_empty() => format!(" {}", one_line(&account.handle)),
+            _ => String::new(),
         };
         let title = platform::by_name(&plan.platform).map_or("", |platform| platform.spec().title);
         let of = plan.parts.len();
@@ -99,7 +99,9 @@ fn cards(planned: &Planned, world: &World) {
 }
 
 fn lines(part: &Part, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = part.text.text.lines().flat_map(|line| wrap(&printable(line), width)).collect();
+    let titled = title(part).into_iter().flat_map(|title| [title, ""]);
+    let mut lines: Vec<String> =
+        titled.chain(part.text.text.lines()).flat_map(|line| wrap(&printable(line), width)).collect();
     for one in &part.media {
         let size = match (one.media.width, one.media.height) {
             (Some(width), Some(height)) => format!(" {width}x{height}"),
@@ -121,6 +123,11 @@ fn lines(part: &Part, width: usize) -> Vec<String> {
         lines.push(String::new());
     }
     lines
+}
+
+/// The title that a network with titles of its own is sent.
+pub fn title(part: &Part) -> Option<&str> {
+    part.payload.get("title").and_then(Value::as_str).filter(|title| !title.is_empty())
 }
 
 fn printable(line: &str) -> String {

@@ -83,20 +83,23 @@ fn hue(name: &str) -> u32 {
 
 fn card(html: &mut String, target: &Target, spec: &Spec, part: &Part, (number, of): (usize, usize), left: &mut u64) {
     let handle = match target {
-        Target::Account(account) if !account.handle.is_empty() => account.handle.as_str(),
-        _ => target.name(),
+        Target::Account(account) => account.handle.as_str(),
+        Target::Platform(_) => "",
     };
-    let initial = handle.chars().find(|c| c.is_alphanumeric()).unwrap_or('x').to_uppercase().to_string();
+    let initial = [handle, target.name()].into_iter().flat_map(str::chars).find(|c| c.is_alphanumeric()).unwrap_or('x');
     push(
         html,
         format_args!(
-            "<article>\n<div class=\"by\"><i>{}</i><b>{}</b> <span>{}</span></div>\n<div class=\"text\">{}</div>\n",
-            escape(&initial),
+            "<article>\n<div class=\"by\"><i>{}</i><b>{}</b> <span>{}</span></div>\n",
+            escape(&initial.to_uppercase().to_string()),
             escape(target.name()),
-            escape(handle),
-            marked(&part.text, spec.text.markup)
+            escape(handle)
         ),
     );
+    if let Some(title) = super::preview::title(part) {
+        push(html, format_args!("<h2>{}</h2>\n", escape(title)));
+    }
+    push(html, format_args!("<div class=\"text\">{}</div>\n", marked(&part.text, spec.text.markup)));
     if !part.media.is_empty() {
         push(html, format_args!("<div class=\"media n{}\">", part.media.len().min(4)));
         for one in &part.media {

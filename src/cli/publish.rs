@@ -238,6 +238,6 @@ fn body(planned: &Planned) -> String {
     if !body.trim().is_empty() {
         return body;
     }
-    let texts = planned.plans().flat_map(|plan| &plan.parts).map(|part| part.text.text.as_str());
-    texts.filter(|text| !text.is_empty()).next().unwrap_or_default().to_string()
+    let mut texts = planned.plans().flat_map(|plan| &plan.parts).map(|part| part.text.text.as_str());
+    texts.find(|text| !text.is_empty()).unwrap_or_default().to_string()
 }

@@ -356,6 +356,9 @@ impl Writer<'_> {
         let tag = html.trim_start_matches(['<', '/']).split([' ', '>', '/', '\n']).next().unwrap_or_default();
         if tag.eq_ignore_ascii_case("br") {
             self.hard_break();
+        } else if !is_markup(html) {
+            // `Vec<T>` and `<name>` are words to whoever wrote them
+            self.text(html, offset);
         } else if !html.starts_with("<!--") {
             self.note(
                 "html_dropped",
@@ -395,7 +398,7 @@ impl Writer<'_> {
             Tag::HtmlBlock => {
                 self.html = Some(String::new());
                 let first = self.source[range.clone()].trim_start();
-                if !first.starts_with("<!--") {
+                if !first.starts_with("<!--") && is_markup(first) {
                     let name: String =
                         first.chars().skip(1).take_while(|c| c.is_alphanumeric() || *c == '/').take(20).collect();
                     self.note(
@@ -506,7 +509,9 @@ impl Writer<'_> {
                 self.post.block(2);
             }
             TagEnd::HtmlBlock => {
-                let words = self.html.take().map_or_else(String::new, |html| words_of(&html));
+                let words = self.html.take().map_or_else(String::new, |html| {
+                    if is_markup(html.trim_start()) { words_of(&html) } else { html.trim().to_string() }
+                });
                 if !words.is_empty() {
                     self.post.block(2);
                     self.post.write(&words);
@@ -640,6 +645,21 @@ fn leads_somewhere(url: &str) -> bool {
                 | "tg"
         )
     })
+}
+
+/// Whether what stands in angle brackets is HTML: a comment, or an element that there is.
+fn is_markup(html: &str) -> bool {
+    const ELEMENTS: &str = " a abbr address article aside audio b bdi bdo big blockquote body br button canvas caption center cite code col \
+        colgroup data dd del details dfn dialog div dl dt em embed fieldset figcaption figure font footer form h1 h2 h3 h4 h5 h6 head header \
+        hr html i iframe img input ins kbd label legend li link main map mark meta nav noscript object ol optgroup option output p picture \
+        pre progress q rp rt ruby s samp script section select small source span strike strong style sub summary sup svg table tbody td \
+        template textarea tfoot th thead time title tr tt u ul var video wbr ";
+    let Some(inside) = html.strip_prefix('<') else { return false };
+    if inside.starts_with(['!', '?']) {
+        return true;
+    }
+    let name: String = inside.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
+    !name.is_empty() && ELEMENTS.contains(&format!(" {} ", name.to_ascii_lowercase()))
 }
 
 /// The words of a block of HTML.

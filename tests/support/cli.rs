@@ -208,10 +208,10 @@ pub fn filters() -> Vec<(&'static str, &'static str)> {
         (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "[uuid]"),
         (r"in \d+ ms", "in [n] ms"),
         (r"\(\d+ posts, \d+ kB\)", "([size])"),
-        (r"[23456789a-z]{13}\b", "[tid]"),
+        (r"post/[2-7a-z]{13}\b", "post/[tid]"),
         (r"channels/\d+/\d+/\d+", "channels/[ids]"),
         (r"@ann0/\d+", "@ann0/[id]"),
-        (r"p/[0-9a-z]{20,25}\.html", "p/[id].html"),
+        (r"p/[0-9a-z]+\.html", "p/[id].html"),
         (r"\\", "/"),
     ]
 }
