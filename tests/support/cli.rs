@@ -139,6 +139,8 @@ impl Machine {
         // a program that does not read its input closes the pipe
         let _ = child.stdin.take().unwrap().write_all(stdin);
         let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&stderr);
+        assert!(!said.contains("panicked"), "{arguments:?}: {said}");
         Run {
             code: status.code().unwrap_or(-1),
             out: self.plain(&String::from_utf8(stdout).unwrap()),
