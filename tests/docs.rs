@@ -312,6 +312,13 @@ async fn the_network_that_shows_how_to_add_one_works() {
     let first = stage.ok(actor.publish(&post, &serde_json::Value::Null).await);
     let second = stage.ok(actor.publish(&post, &serde_json::Value::Null).await);
     assert_eq!((first.id.as_str(), stage.timeline().len()), (second.id.as_str(), 3));
+    // what is there is found, what is not is not
+    let find = stage.platform.find().unwrap();
+    let found = stage.ok(find.find(&actor.cx(), &post, &serde_json::Value::Null, post.created).await);
+    assert_eq!(found, platform::Found::Yes(first.clone()));
+    let other = actor.post(&stage.content("never sent"));
+    let found = stage.ok(find.find(&actor.cx(), &other, &serde_json::Value::Null, other.created).await);
+    assert_eq!(found, platform::Found::No);
     // deleting twice is deleting
     let delete = stage.platform.delete().unwrap();
     for _ in 0..2 {

@@ -5,19 +5,23 @@ mod twin;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::net::{Fault, Method, Request};
 use crate::platform::{
-    Ask, Card, Cx, Delete, Field, FieldKind, MediaRule, Piece, Platform, Post, Profile, Receipt, Reference, Repeat,
-    Server, Spec, TextRule, Title, TwinAccount, payload_error,
+    Ask, Card, Cx, Delete, Field, FieldKind, Find, Found, MediaRule, Piece, Platform, Post, Profile, Receipt,
+    Reference, Repeat, Server, Spec, TextRule, Title, TwinAccount, payload_error,
 };
 use crate::text::{Markup, Unit};
 use crate::twin::Twin;
 
 /// Pond.
 pub struct Network;
+
+/// Most notes that the server lists at once.
+const LISTED: usize = 40;
 
 static SPEC: Spec = Spec {
     name: "pond",
@@ -90,6 +94,10 @@ impl Platform for Network {
         Ok(Profile { id: name.to_string(), handle: format!("@{name}"), url: None })
     }
 
+    fn find(&self) -> Option<&dyn Find> {
+        Some(self)
+    }
+
     fn delete(&self) -> Option<&dyn Delete> {
         Some(self)
     }
@@ -108,6 +116,28 @@ impl Platform for Network {
 
     fn setup(&self) -> &'static str {
         include_str!("setup.md")
+    }
+}
+
+#[async_trait]
+impl Find for Network {
+    async fn find(&self, cx: &Cx<'_>, post: &Post, _ready: &Value, since: DateTime<Utc>) -> Result<Found, Fault> {
+        let request = request(cx, Method::GET, "/api/notes")?.query("limit", LISTED.to_string());
+        let notes: Vec<Value> = cx.call(request).await?.json()?;
+        let parent = post.parent.as_ref().map(|parent| parent.id.as_str());
+        for note in &notes {
+            let at = note["created_at"].as_str().and_then(|at| at.parse::<DateTime<Utc>>().ok());
+            // newest first, and its clock need not be ours: from here on all were there before
+            if at.is_some_and(|at| at < since - TimeDelta::seconds(60)) {
+                return Ok(Found::No);
+            }
+            if note["text"] == post.payload["text"] && note["reply_to"].as_str() == parent {
+                let id = note["id"].as_str().unwrap_or_default();
+                return Ok(Found::Yes(Receipt::new(id, note["url"].as_str().map(str::to_string))));
+            }
+        }
+        // a full list may hide it
+        Ok(if notes.len() < LISTED { Found::No } else { Found::Unsure })
     }
 }
 

@@ -30,6 +30,7 @@ impl Twin for Pond {
         let account = format!("ann{n}");
         match (request.method.as_str(), request.segments().as_slice()) {
             ("GET", ["api", "me"]) => Reply::json(200, &json!({ "name": account })),
+            ("GET", ["api", "notes"]) => self.list(&account),
             ("POST", ["api", "notes"]) => self.post(request, account),
             ("DELETE", ["api", "notes", id]) => {
                 let before = self.notes.len();
@@ -54,6 +55,19 @@ impl Twin for Pond {
 }
 
 impl Pond {
+    fn list(&self, account: &str) -> Reply {
+        let own = self.notes.iter().rev().filter(|note| note.account == account).take(40);
+        let notes: Vec<_> = own
+            .map(|note| {
+                json!({
+                    "id": note.id, "text": note.text, "url": note.url, "reply_to": note.reply_to,
+                    "created_at": note.at.to_rfc3339(),
+                })
+            })
+            .collect();
+        Reply::json(200, &json!(notes))
+    }
+
     fn post(&mut self, request: &Incoming, account: String) -> Reply {
         let note = request.json();
         let Some(text) = note["text"].as_str().filter(|text| !text.trim().is_empty()) else {

@@ -234,7 +234,7 @@ pub fn document(networks: &[Value]) -> String {
     format!(
         "<!-- made from `xpost platforms --json` by `XPOST_BLESS=1 cargo test --test docs`; changes made here are lost -->\n\
          # Networks\n\n\
-         What is built in, from the facts that the program itself works with; `xpost platforms NAME` prints them. Servers may allow more or\n\
+         What is built in, from the facts that the program itself works with; `xpost platforms bluesky` prints one of them. Servers may allow more or\n\
          less: what a server says of itself goes first, and an account's settings `max_text`, `max_media`, `max_alt`, `max_image_bytes` and\n\
          `max_video_bytes` (`--set max_text=5000`) go before that. *Again* is how a repeat is recognised when an answer was lost.\n\n\
          {}{sections}",
