@@ -373,7 +373,18 @@ impl Door {
             return Fault::local(format!("{asked}: {why}"));
         }
         if error.is_connect() {
-            return Fault::new(Kind::Network, format!("{asked}: no connection: {why}"));
+            // "client error (Connect)" tells nobody anything
+            let why = why.trim_start_matches("client error (Connect)").trim_start_matches(": ");
+            let what = if error.is_timeout() {
+                "no connection in time".to_string()
+            } else if why.contains("dns error") {
+                format!("no connection: the host name cannot be looked up: {why}")
+            } else if why.contains("tcp connect error") || !asked.contains("https://") {
+                format!("no connection: {why}")
+            } else {
+                format!("no secure connection (TLS): {why}")
+            };
+            return Fault::new(Kind::Network, format!("{asked}: {what}"));
         }
         let what =
             if error.is_timeout() { "no answer in time".to_string() } else { format!("the connection broke: {why}") };
