@@ -14,7 +14,7 @@ use url::Url;
 
 use super::fault::{Fault, Kind};
 use super::rate::{Rate, parse_retry_at};
-use super::redact::Redactor;
+use super::redact::{Redactor, hide_fields};
 use super::request::{Body, FilePart, Request};
 use super::{MAX_ANSWER, record};
 
@@ -111,6 +111,12 @@ impl Answer {
                 || "a page of HTML".to_string(),
                 |title| format!("a page of HTML, \"{}\"", one_line(&title, 80)),
             );
+        }
+        // an answer that does not fit may hold a session all the same
+        if text.starts_with(['{', '[']) {
+            let Ok(mut value) = serde_json::from_slice(&self.body) else { return "broken JSON".to_string() };
+            hide_fields(&mut value);
+            return one_line(&value.to_string(), 200);
         }
         one_line(text, 200)
     }
