@@ -26,7 +26,7 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
             open.extend(store.deliveries_in(state).await?);
         }
         let now = chrono::Utc::now();
-        open.retain(|delivery| delivery.parts.iter().any(|part| !part.state.settled() && part.next_at <= now));
+        open.retain(|delivery| delivery.parts.iter().any(|part| !part.state.settled() && part.due(now)));
         let mut posts: Vec<i64> = open.iter().map(|delivery| delivery.post_id).collect();
         posts.sort_unstable();
         posts.dedup();
