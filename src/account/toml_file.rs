@@ -37,7 +37,9 @@ pub fn read(path: &Path) -> Result<Option<String>, FileError> {
     match std::fs::metadata(path) {
         Ok(meta) if meta.is_dir() => return Err(FileError::new(path, "it is a directory, not a file")),
         Ok(meta) if meta.len() > MAX => return Err(FileError::new(path, "it is larger than 1 MB")),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
         _ => {}
     }
     std::fs::read(path)

@@ -225,7 +225,7 @@ async fn remove(name: &str, history: bool, world: &World) -> Result<Exit, Troubl
     let account = world.account(name).await?;
     let chain = world.chain()?;
     let store = world.store()?;
-    store.account_remove(account.id, history).await?;
+    let cancelled = store.account_remove(account.id, history).await?;
     chain.forget(&account).await.map_err(|fault| {
         Trouble::local(format!(
             "account `{}` is removed, but its secret could not be deleted: {}",
@@ -237,6 +237,10 @@ async fn remove(name: &str, history: bool, world: &World) -> Result<Exit, Troubl
         world.out.document("account_removed", json!({ "account": account.name, "history": history }));
     } else {
         world.out.note(&format!("account `{}` and its secret are removed from this machine{kept}", account.name));
+        if cancelled > 0 {
+            let parts = if cancelled == 1 { "part that waited is" } else { "parts that waited are" };
+            world.out.note(&format!("{cancelled} {parts} cancelled"));
+        }
         world.out.note(&format!(
             "the credentials are still good at {}; revoke them there if nobody else uses them",
             place(&account)

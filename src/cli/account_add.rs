@@ -15,6 +15,7 @@ use super::trouble::{Exit, Trouble};
 use super::world::{World, platform_names, platform_of, server_of};
 use crate::account::{LimitOverrides, Secrets, valid_name, variable};
 use crate::draft::did_you_mean;
+use crate::net::Fault;
 use crate::platform::{Field, FieldKind, Server, Spec};
 use crate::store::{NewAccount, SecretSource, Store};
 
@@ -142,7 +143,7 @@ pub async fn add(args: Args, world: &World) -> Result<Exit, Trouble> {
         return say(world, "account", &format!("added `{name}` on {}, not checked", spec.title), &store, &name).await;
     }
     let checked = match delivery::engine(world, delivery::Patience::none()) {
-        Ok(engine) => engine.check(account.clone()).await.map_err(Trouble::from),
+        Ok(engine) => engine.check(account.clone()).await.map_err(|fault| said(spec, fault)),
         Err(trouble) => Err(trouble),
     };
     match checked {
@@ -153,7 +154,7 @@ pub async fn add(args: Args, world: &World) -> Result<Exit, Trouble> {
         Err(mut trouble) => {
             drop(chain.forget(&account).await);
             store.account_remove(account.id, false).await?;
-            trouble.message = format!("the account was not added: {} said: {}", spec.title, trouble.message);
+            trouble.message = format!("the account was not added: {}", trouble.message);
             Err(trouble.next(format!("xpost account add {} --help-setup", spec.name)))
         }
     }
@@ -188,7 +189,7 @@ pub async fn login(args: LoginArgs, world: &World) -> Result<Exit, Trouble> {
         return say(world, "account", &done(", not checked"), &store, &account.name).await;
     }
     let checked = match delivery::engine(world, delivery::Patience::none()) {
-        Ok(engine) => engine.check(account.clone()).await.map_err(Trouble::from),
+        Ok(engine) => engine.check(account.clone()).await.map_err(|fault| said(spec, fault)),
         Err(trouble) => Err(trouble),
     };
     match checked {
@@ -211,10 +212,20 @@ pub async fn login(args: LoginArgs, world: &World) -> Result<Exit, Trouble> {
             if old.secret != account.secret {
                 drop(chain.forget(&account).await);
             }
-            trouble.message = format!("the new credentials were not kept: {} said: {}", spec.title, trouble.message);
+            trouble.message = format!("the new credentials were not kept: {}", trouble.message);
             Err(trouble)
         }
     }
+}
+
+/// Who it was that said no: the network, or something on the way to it.
+fn said(spec: &Spec, fault: Fault) -> Trouble {
+    let answered = fault.status.is_some();
+    let mut trouble = Trouble::from(fault);
+    if answered {
+        trouble.message = format!("{} said: {}", spec.title, trouble.message);
+    }
+    trouble
 }
 
 async fn free_name(store: &Store, platform: &str) -> Result<String, Trouble> {

@@ -10,11 +10,11 @@ use tokio::sync::watch;
 
 use super::docs;
 use super::history::state_word;
-use super::out::{Paint, one_line};
+use super::out::{Out, Paint, one_line};
 use super::trouble::{Exit, Trouble};
 use super::world::World;
 use crate::deliver::{Engine, Event, EventKind, Options};
-use crate::net::Kind;
+use crate::net::{Fault, Kind};
 use crate::platform::PlanNote;
 use crate::store::{DeliveryRow, PartState, PostRow, Scope, Store};
 
@@ -46,26 +46,45 @@ pub fn engine(world: &World, patience: Patience) -> Result<Engine, Trouble> {
 /// Works until nothing in the scope can be done now, showing what happens. `true`: it was interrupted.
 pub async fn work(engine: &Engine, scope: Scope, world: &World) -> Result<bool, Trouble> {
     let (stop, stopped) = watch::channel(false);
-    let signals = tokio::spawn(signals(stop));
+    let signals = tokio::spawn(signals(stop, world.out.clone()));
     let live = Arc::new(Live::new(world));
     let listener = Arc::clone(&live);
-    let result = engine.run(scope, Arc::new(move |event| listener.show(&event)), stopped.clone()).await;
+    let result = engine.run(scope.clone(), Arc::new(move |event| listener.show(&event)), stopped.clone()).await;
     signals.abort();
     live.end();
-    result?;
+    if let Err(fault) = result {
+        return Err(broken_off(fault, &scope, engine.store()).await);
+    }
     let interrupted = *stopped.borrow();
     Ok(interrupted)
 }
 
+/// The journal failed in the middle: the trouble with what it says of every target, for some may be done.
+async fn broken_off(fault: Fault, scope: &Scope, store: &Store) -> Trouble {
+    let mut trouble = Trouble::from(fault).next("xpost run");
+    if let Scope::Deliveries(ids) = scope {
+        for id in ids {
+            if let Ok(Some(delivery)) = store.delivery(*id).await {
+                let line = format!("{}  {}  {}", delivery.state().word(), delivery.account, said(None, &delivery));
+                trouble = trouble.detail(line.trim_end());
+            }
+        }
+    }
+    trouble
+}
+
 /// The first Ctrl-C (or SIGTERM) lets what is in flight end; the second ends the program: the journal knows what was in flight.
-async fn signals(stop: watch::Sender<bool>) {
+async fn signals(stop: watch::Sender<bool>, out: Out) {
     let mut asked = false;
     loop {
         signal().await;
         if asked {
+            out.say("interrupted; what was in flight is in the journal and is settled by the next run");
+            out.say("  next: xpost run");
             std::process::exit(i32::from(Exit::Interrupted as u8));
         }
         asked = true;
+        out.note("stopping when what is in flight is done; once more stops at once");
         let _ = stop.send(true);
     }
 }
@@ -183,6 +202,11 @@ pub fn exit(outcomes: &[Outcome], interrupted: bool) -> Exit {
     if interrupted && deliveries().any(|delivery| !delivery.state().settled()) {
         return Exit::Interrupted;
     }
+    // it waits for another try, and one before may have been posted
+    if deliveries().any(|delivery| delivery.parts.iter().any(|part| !part.state.settled() && part.first_sent.is_some()))
+    {
+        return Exit::Unknown;
+    }
     let now = chrono::Utc::now();
     let fine = |outcome: &Outcome, delivery: &DeliveryRow| match delivery.state() {
         PartState::Sent => true,
@@ -243,7 +267,7 @@ pub fn report(kind: &str, outcomes: &[Outcome], interrupted: bool, world: &World
     let mut rows = Vec::new();
     for outcome in outcomes {
         rows.extend(outcome.deliveries.iter().map(|delivery| {
-            vec![state_word(world, delivery.state()), delivery.account.clone(), said(outcome, delivery)]
+            vec![state_word(world, delivery.state()), delivery.account.clone(), said(outcome.post.as_ref(), delivery)]
         }));
         rows.extend(outcome.refused.iter().map(|refused| {
             let why: Vec<&str> = refused.problems.iter().map(|problem| problem.message.as_str()).collect();
@@ -257,7 +281,7 @@ pub fn report(kind: &str, outcomes: &[Outcome], interrupted: bool, world: &World
 }
 
 /// A URL, or why there is none.
-fn said(outcome: &Outcome, delivery: &DeliveryRow) -> String {
+fn said(post: Option<&PostRow>, delivery: &DeliveryRow) -> String {
     let sent = delivery.parts.iter().filter(|part| part.state == PartState::Sent).count();
     let parts =
         if delivery.parts.len() > 1 { format!(" ({sent} of {} parts)", delivery.parts.len()) } else { String::new() };
@@ -268,7 +292,7 @@ fn said(outcome: &Outcome, delivery: &DeliveryRow) -> String {
         PartState::Sent => format!("{url}{parts}").trim().to_string(),
         PartState::Queued => {
             let next = delivery.parts.iter().find(|part| part.state == PartState::Queued).map(|part| part.next_at);
-            let at = next.max(outcome.post.as_ref().and_then(|post| post.at));
+            let at = next.max(post.and_then(|post| post.at));
             let at = at.map_or_else(String::new, |at| format!("for {}", at.format("%Y-%m-%d %H:%M:%S UTC")));
             format!("{at}{parts} {why}").trim().to_string()
         }

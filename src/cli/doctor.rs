@@ -134,6 +134,11 @@ fn settings(world: &World, checks: &mut Checks) {
 async fn store(world: &World, checks: &mut Checks) -> Option<std::sync::Arc<Store>> {
     let path = world.home().ok()?.database();
     if !path.exists() {
+        if let Some(above) = path.ancestors().skip(1).find(|above| above.exists()).filter(|above| !above.is_dir()) {
+            let says = format!("{} cannot be made: {} is not a directory", path.display(), above.display());
+            checks.add("store", State::Fail, says, Some("set `XPOST_HOME` to a directory of your own"));
+            return None;
+        }
         checks.add("store", State::Ok, format!("none yet (it would be {})", path.display()), None);
         return None;
     }

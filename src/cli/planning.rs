@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::input::{DraftArgs, zone};
+use super::out::one_line;
 use super::trouble::Trouble;
 use super::world::{World, platform_names, platform_of};
 use crate::account::{Book, Target, limits_of};
@@ -131,8 +132,10 @@ async fn targets(
 ) -> Result<Vec<Target>, Trouble> {
     let named = |words: &[String]| !words.iter().all(|text| text.split(',').all(|word| word.trim().is_empty()));
     let mut words = asked.to_vec();
+    let mut from = "";
     if !named(&words) {
         words = draft.fields.to.clone().unwrap_or_default();
+        from = if named(&words) { draft.source.as_str() } else { "" };
     }
     if !named(&words) {
         words = world.defaults().await?;
@@ -142,14 +145,14 @@ async fn targets(
         match book.accounts.as_slice() {
             [one] if !bare => words = vec![one.name.clone()],
             [] if !bare => {
-                return Err(Trouble::usage("there is no account yet; nothing was sent")
+                return Err(Trouble::usage("there is no account yet")
                     .detail("try it without any: `xpost demo`")
                     .next("xpost account add PLATFORM (see `xpost platforms`)"));
             }
             _ if bare => words = vec!["all".into()],
             several => {
                 let names: Vec<&str> = several.iter().map(|account| account.name.as_str()).collect();
-                return Err(Trouble::usage(format!("{}: where to? nothing was sent", draft.source))
+                return Err(Trouble::usage(format!("{}: where to?", one_line(&draft.source)))
                     .detail(format!("there are the accounts {}", names.join(", ")))
                     .next("name targets with `--to`, with `to` in the draft, or once for all with `xpost account default`"));
             }
@@ -157,9 +160,10 @@ async fn targets(
     }
     let targets = book
         .resolve(&words)
-        .map_err(|why| Trouble::usage(format!("{why}; nothing was sent")).next("xpost account list"))?;
+        .map_err(|why| if from.is_empty() { why } else { format!("{}: `to`: {why}", one_line(from)) })
+        .map_err(|why| Trouble::usage(why).next("xpost account list"))?;
     if targets.is_empty() {
-        return Err(Trouble::usage("no target is left; nothing was sent").next("xpost account list"));
+        return Err(Trouble::usage("no target is left").next("xpost account list"));
     }
     Ok(targets)
 }

@@ -6,11 +6,13 @@ use super::delivery::{self, Outcome, Patience, Refused};
 use super::input::{self, DraftArgs};
 use super::planning::{self, Depth, Planned};
 use super::trouble::{Exit, Trouble};
-use super::world::{World, block_on_many};
+use super::world::{World, block_on_many, platform_of};
 use super::{check, out::one_line};
 use crate::account::Target;
 use crate::deliver::{AddOptions, Engine, Order, Written};
-use crate::store::{PartState, Scope};
+use crate::draft::Draft;
+use crate::platform::{AccountInfo, Repeat};
+use crate::store::{Account, PartState, Scope};
 
 /// Publish drafts on their targets, each exactly once
 ///
@@ -59,8 +61,27 @@ pub struct Sending {
 }
 
 pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
-    let mut drafts = input::read(&args.drafts, world)
-        .map_err(|trouble| if trouble.exit == Exit::Refused { trouble.detail("nothing was sent") } else { trouble })?;
+    let drafts = drafts(&args, world).map_err(unsent)?;
+    let patience = Patience::of(args.wait, world).map_err(unsent)?;
+    block_on_many(async {
+        if args.dry_run {
+            let planned = planning::plan(drafts, &args.drafts, Depth::Offline, world).await?;
+            return Ok(check::show("check", &planned, world));
+        }
+        let planned = plans(drafts, &args, world).await.map_err(unsent)?;
+        let sending = Sending { once: args.once, again: args.again, all_or_none: args.all_or_none };
+        let engine = delivery::engine(world, patience).map_err(unsent)?;
+        send("publish", planned, &sending, &engine, world).await
+    })
+}
+
+/// Trouble from before anything was put into the journal.
+fn unsent(trouble: Trouble) -> Trouble {
+    if trouble.message.contains("nothing was sent") { trouble } else { trouble.detail("nothing was sent") }
+}
+
+fn drafts(args: &Args, world: &World) -> Result<Vec<Draft>, Trouble> {
+    let mut drafts = input::read(&args.drafts, world)?;
     if args.once.is_some() && drafts.len() != 1 {
         return Err(Trouble::usage("`--once` goes with one draft: the key stands for one post"));
     }
@@ -75,26 +96,21 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
             draft.on.values_mut().for_each(|fields| fields.at = None);
         }
     }
-    let patience = Patience::of(args.wait, world)?;
-    block_on_many(async {
-        if args.dry_run {
-            let planned = planning::plan(drafts, &args.drafts, Depth::Offline, world).await?;
-            return Ok(check::show("check", &planned, world));
+    Ok(drafts)
+}
+
+async fn plans(drafts: Vec<Draft>, args: &Args, world: &World) -> Result<Vec<Planned>, Trouble> {
+    let planned = planning::plan(drafts, &args.drafts, Depth::Send, world).await?;
+    if let Some(wanted) = &args.plan {
+        let hash = planning::hash(&planned);
+        if *wanted != hash {
+            return Err(Trouble::refused("the plan has changed since the preview; nothing was sent")
+                .detail(format!("wanted `{}`", one_line(wanted)))
+                .detail(format!("is now `{hash}`"))
+                .next("xpost preview"));
         }
-        let planned = planning::plan(drafts, &args.drafts, Depth::Send, world).await?;
-        if let Some(wanted) = &args.plan {
-            let hash = planning::hash(&planned);
-            if *wanted != hash {
-                return Err(Trouble::refused("the plan has changed since the preview; nothing was sent")
-                    .detail(format!("wanted `{}`", one_line(wanted)))
-                    .detail(format!("is now `{hash}`"))
-                    .next("xpost preview"));
-            }
-        }
-        let sending = Sending { once: args.once, again: args.again, all_or_none: args.all_or_none };
-        let engine = delivery::engine(world, patience)?;
-        send("publish", planned, &sending, &engine, world).await
-    })
+    }
+    Ok(planned)
 }
 
 /// Puts plans into the journal and delivers them.
@@ -110,6 +126,7 @@ pub async fn send(
     let mut outcomes = Vec::new();
     let mut now = Vec::new();
     let mut known = Vec::new();
+    let mut once_alone: Vec<String> = Vec::new();
     for one in planned {
         let mut outcome =
             Outcome { post: None, deliveries: Vec::new(), refused: Vec::new(), source: one.draft.source.clone() };
@@ -133,6 +150,10 @@ pub async fn send(
                 }
                 continue;
             }
+            if sending.once.is_some() && !lasting(&account)? {
+                once_alone.push(account.name.clone());
+            }
+            half_out(&one.draft, &account, world).await.map_err(unsent)?;
             orders.entry(plan.at).or_default().push(Order {
                 account: *account,
                 plan_hash: plan.hash,
@@ -144,7 +165,19 @@ pub async fn send(
         let mut ids = Vec::new();
         for (at, orders) in orders {
             let options = AddOptions { once: sending.once.clone(), again: sending.again, at };
-            for added in engine.add(&written, &orders, &options).await? {
+            let added = match engine.add(&written, &orders, &options).await {
+                Ok(added) => added,
+                Err(fault) => {
+                    let trouble = unsent(fault.into());
+                    let before =
+                        outcomes.iter().filter(|(_, ids): &&(Outcome, Vec<(i64, i64)>)| !ids.is_empty()).count();
+                    return Err(match before {
+                        0 => trouble,
+                        n => trouble.detail(format!("{n} of the drafts wait in the journal")).next("xpost run"),
+                    });
+                }
+            };
+            for added in added {
                 if at.is_none_or(|at| at <= chrono::Utc::now()) {
                     now.push(added.delivery_id);
                 }
@@ -168,6 +201,11 @@ pub async fn send(
                 ));
             }
         }
+    }
+    for name in once_alone {
+        world.out.warn(&format!(
+            "{name}: this network cannot be asked what was posted, so `--once` holds on this machine alone, not on one without its history"
+        ));
     }
     let store = world.store()?;
     already(&known, world).await?;
@@ -210,6 +248,29 @@ fn warnings(planned: &[Planned], world: &World) {
             }
         }
     }
+}
+
+/// Whether a once key holds on a machine without memory: the network can be asked, or takes the same post only once.
+fn lasting(account: &Account) -> Result<bool, Trouble> {
+    let platform = platform_of(&account.platform)?;
+    Ok(platform.find().is_some() || platform.repeat(&AccountInfo::from(account)) == Repeat::SameId)
+}
+
+/// A thread that broke, then its draft was edited: that is another post, and the old one's beginning stays where it is.
+async fn half_out(draft: &Draft, account: &Account, world: &World) -> Result<(), Trouble> {
+    if ["--text", "stdin", "editor"].contains(&draft.source.as_str()) {
+        return Ok(());
+    }
+    let store = world.store()?;
+    for (post, out, all) in store.half_out(draft.source.clone(), draft.hash.clone(), account.id).await? {
+        world.out.warn(&format!(
+            "{}: post {post}, from a file of this name, is not complete on {} ({out} of {all} parts); if the draft was changed since, \
+             this is another post; `xpost retry {post}` completes the old one",
+            one_line(&draft.source),
+            account.name
+        ));
+    }
+    Ok(())
 }
 
 /// Says what was posted before.

@@ -97,6 +97,12 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
                     again.push(delivery.id);
                     ("posted", None)
                 }
+                Word::NotPosted if delivery.account_id.is_none() => {
+                    // nobody is left who could send it
+                    store.resolve(part.id, None, by, Utc::now()).await?;
+                    store.cancel(vec![delivery.id]).await?;
+                    ("not_posted", Some("its account was removed from xpost".to_string()))
+                }
                 Word::NotPosted => {
                     store.resolve(part.id, None, by, Utc::now()).await?;
                     again.push(delivery.id);
@@ -107,6 +113,10 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
             if !world.out.json {
                 let (paint, says) = match state {
                     "posted" => (Paint::Good, "it was posted".to_string()),
+                    "not_posted" if why.is_some() => (
+                        Paint::Warn,
+                        "it was not posted, and is not sent: its account was removed from xpost".to_string(),
+                    ),
                     "not_posted" => (Paint::Good, "it was not posted, and is sent now".to_string()),
                     _ => (Paint::Warn, format!("still unknown: {}", why.as_deref().unwrap_or_default())),
                 };

@@ -28,6 +28,8 @@ pub struct World {
     config: OnceCell<Config>,
     project: OnceCell<Option<Project>>,
     store: OnceCell<Arc<Store>>,
+    /// What [`World::store_if_any`] came to.
+    any: OnceCell<Option<Arc<Store>>>,
 }
 
 impl World {
@@ -40,6 +42,7 @@ impl World {
             config: OnceCell::new(),
             project: OnceCell::new(),
             store: OnceCell::new(),
+            any: OnceCell::new(),
         }
     }
 
@@ -91,11 +94,16 @@ impl World {
 
     /// The store if there is one yet; for verbs that must work without. A broken one is said, and done without.
     pub fn store_if_any(&self) -> Option<Arc<Store>> {
-        let path = self.home().ok()?.database();
-        if !path.exists() {
-            return None;
-        }
-        self.store().map_err(|trouble| self.out.warn(&format!("{}; going on without accounts", trouble.message))).ok()
+        let open = || {
+            let path = self.home().ok()?.database();
+            if !path.exists() {
+                return None;
+            }
+            self.store()
+                .map_err(|trouble| self.out.warn(&format!("{}; going on without accounts", trouble.message)))
+                .ok()
+        };
+        self.any.get_or_init(open).clone()
     }
 
     pub fn chain(&self) -> Result<Chain, Trouble> {

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::owner::Owner;
 use super::worker::Worker;
 use crate::account::Vault;
-use crate::net::{Door, Fault};
+use crate::net::{Door, Effect, Fault};
 use crate::platform::{self, Platform};
 use crate::store::{self, Home, Scope, Store};
 
@@ -182,23 +182,33 @@ impl Engine {
             let handle = workers.spawn(worker.run());
             accounts_of.insert(handle.id(), account_id);
         }
-        let mut result = Ok(());
+        let mut faults: Vec<Fault> = Vec::new();
         while let Some(ended) = workers.join_next_with_id().await {
             match ended {
                 Ok((_, Ok(()))) => {}
-                Ok((_, Err(fault))) => result = Err(fault),
+                Ok((_, Err(fault))) => faults.push(fault),
                 Err(panicked) => {
                     // a defect in one network's code stops that account alone, and its part stays for the next run
                     if let Some(account_id) = accounts_of.get(&panicked.id()) {
                         let freed = self.store().recover(&self.owner().worker(*account_id)).await;
                         freed.map_err(store_fault)?;
                     }
-                    result = Err(Fault::local(
+                    faults.push(Fault::local(
                         "xpost has a defect: a network's code panicked; its part stays in the journal, run `xpost retry`",
                     ));
                 }
             }
         }
-        result
+        // what one worker says ("this was posted, but ...") must not be lost behind what another one says
+        faults.dedup_by(|next, first| next.message == first.message);
+        let mut faults = faults.into_iter();
+        let Some(mut all) = faults.next() else { return Ok(()) };
+        for fault in faults {
+            all.message = format!("{}; and {}", all.message, fault.message);
+            if fault.effect == Effect::Maybe {
+                all.effect = Effect::Maybe;
+            }
+        }
+        Err(all)
     }
 }

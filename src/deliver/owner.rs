@@ -27,7 +27,7 @@ impl Owner {
         crate::store::private_directory(locks).map_err(fail)?;
         let id = Uuid::now_v7();
         let path = file_of(locks, &id.to_string());
-        let file = OpenOptions::new().create_new(true).write(true).open(&path).map_err(fail)?;
+        let file = private().create_new(true).open(&path).map_err(fail)?;
         file.lock().map_err(fail)?;
         Ok(Owner { id, path, file: Some(file) })
     }
@@ -66,6 +66,15 @@ impl Drop for Owner {
     }
 }
 
+/// To write, for this user alone if it is made by it.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
 fn file_of(locks: &Path, id: &str) -> PathBuf {
     locks.join(format!("{id}.lock"))
 }
@@ -78,7 +87,7 @@ pub async fn login_lock(locks: &Path, account_id: i64) -> Result<File, Fault> {
     let path = locks.join(format!("login-{account_id}.lock"));
     let fail = |error: std::io::Error| Fault::local(format!("no lock on `{}`: {error}", path.display()));
     crate::store::private_directory(locks).map_err(fail)?;
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
+    let file = private().create(true).truncate(false).open(&path).map_err(fail)?;
     for _ in 0..3000 {
         match file.try_lock() {
             Ok(()) => return Ok(file),

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::fault::{Fault, Kind};
 use super::rate::{Rate, parse_retry_at};
-use super::redact::Redactor;
+use super::redact::{Redactor, hide_fields};
 use super::request::{Body, FilePart, Request};
 use super::{MAX_ANSWER, record};
 
@@ -112,6 +112,12 @@ impl Answer {
                 || "a page of HTML".to_string(),
                 |title| format!("a page of HTML, \"{}\"", one_line(&title, 80)),
             );
+        }
+        // an answer that does not fit may hold a session all the same
+        if text.starts_with(['{', '[']) {
+            let Ok(mut value) = serde_json::from_slice(&self.body) else { return "broken JSON".to_string() };
+            hide_fields(&mut value);
+            return one_line(&value.to_string(), 200);
         }
         one_line(text, 200)
     }
@@ -367,7 +373,18 @@ impl Door {
             return Fault::local(format!("{asked}: {why}"));
         }
         if error.is_connect() {
-            return Fault::new(Kind::Network, format!("{asked}: no connection: {why}"));
+            // "client error (Connect)" tells nobody anything
+            let why = why.trim_start_matches("client error (Connect)").trim_start_matches(": ");
+            let what = if error.is_timeout() {
+                "no connection in time".to_string()
+            } else if why.contains("dns error") {
+                format!("no connection: the host name cannot be looked up: {why}")
+            } else if why.contains("tcp connect error") || !asked.contains("https://") {
+                format!("no connection: {why}")
+            } else {
+                format!("no secure connection (TLS): {why}")
+            };
+            return Fault::new(Kind::Network, format!("{asked}: {what}"));
         }
         let what =
             if error.is_timeout() { "no answer in time".to_string() } else { format!("the connection broke: {why}") };

@@ -1,6 +1,7 @@
 //! Records exchanges as text, secrets replaced: how a platform's wire files start.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -8,7 +9,7 @@ use reqwest::header::HeaderMap;
 
 use super::door::Answer;
 use super::fault::Fault;
-use super::redact::Redactor;
+use super::redact::{Redactor, hide_fields};
 use super::request::{Body, Request};
 
 /// The request half, taken down before the request is consumed.
@@ -26,7 +27,7 @@ pub(super) fn request(request: &Request, headers: &HeaderMap) -> String {
     }
     let body = match &request.body {
         Body::Empty => String::new(),
-        Body::Json(value) => serde_json::to_string_pretty(value).unwrap_or_default(),
+        Body::Json(value) => pretty(value.clone()),
         Body::Form(pairs) => url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish(),
         Body::Bytes(_, bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Body::File(part) => format!("[{} bytes of {}]", part.bytes, part.mime),
@@ -55,10 +56,11 @@ pub(super) fn write(directory: &Path, redactor: &Redactor, mut text: String, ans
     static NEXT: AtomicU32 = AtomicU32::new(1);
     let _ = writeln!(text, "< {}", answer.status);
     for (name, value) in &answer.headers {
-        let _ = writeln!(text, "< {name}: {}", value.to_str().unwrap_or("[binary]"));
+        let value = if name == "set-cookie" { "[secret]" } else { value.to_str().unwrap_or("[binary]") };
+        let _ = writeln!(text, "< {name}: {value}");
     }
     let body = match serde_json::from_slice::<serde_json::Value>(&answer.body) {
-        Ok(value) => serde_json::to_string_pretty(&value).unwrap_or_default(),
+        Ok(value) => pretty(value),
         Err(_) => String::from_utf8_lossy(&answer.body).into_owned(),
     };
     if !body.is_empty() {
@@ -68,8 +70,24 @@ pub(super) fn write(directory: &Path, redactor: &Redactor, mut text: String, ans
         }
     }
     let fail = |error: std::io::Error| Fault::local(format!("cannot record to `{}`: {error}", directory.display()));
-    std::fs::create_dir_all(directory).map_err(fail)?;
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    // no secrets, but drafts, and who they were sent to
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    builder.create(directory).map_err(fail)?;
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let file = directory.join(format!("{}-{number:03}.http", std::process::id()));
-    std::fs::write(file, redactor.clean(&text)).map_err(fail)
+    options.open(file).and_then(|mut file| file.write_all(redactor.clean(&text).as_bytes())).map_err(fail)
+}
+
+/// JSON on several lines, without what its keys say is secret.
+fn pretty(mut value: serde_json::Value) -> String {
+    hide_fields(&mut value);
+    serde_json::to_string_pretty(&value).unwrap_or_default()
 }

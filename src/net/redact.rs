@@ -3,6 +3,7 @@
 use std::sync::{Arc, RwLock};
 
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 
 /// Knows the secrets of this process and puts `[secret]` in their place. Clones share what they know.
 #[derive(Clone, Default)]
@@ -50,9 +51,40 @@ impl Redactor {
     }
 }
 
+/// Puts `[secret]` in place of every text whose key says that it is one. A session's tokens come with an answer, before anybody could
+/// have learnt them.
+pub fn hide_fields(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let name = name.to_lowercase();
+                match value {
+                    Value::String(text)
+                        if ["jwt", "token", "secret", "password"].iter().any(|word| name.contains(word)) =>
+                    {
+                        *text = "[secret]".into();
+                    }
+                    value => hide_fields(value),
+                }
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(hide_fields),
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_that_say_that_they_are_secret_are_hidden() {
+        let mut value =
+            serde_json::json!({"did": "x", "accessJwt": "a", "list": [{"refresh_token": "b", "tokens": 3}]});
+        hide_fields(&mut value);
+        let expected = serde_json::json!({"did": "x", "accessJwt": "[secret]", "list": [{"refresh_token": "[secret]", "tokens": 3}]});
+        assert_eq!(value, expected);
+    }
 
     #[test]
     fn nothing_that_was_learnt_is_shown() {

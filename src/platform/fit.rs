@@ -1,6 +1,6 @@
 //! The rule by which a draft becomes the parts of a target: what every network shares.
 //!
-//! `compose` puts title, tags and link where a network has no field for them; `flow` makes posts of what is too long; `check`
+//! `fit_compose` puts title, tags and link where a network has no field for them; `fit_flow` makes posts of what is too long; `fit_check`
 //! judges media, poll and audience. All of it is pure.
 
 use serde::{Deserialize, Serialize};

@@ -128,11 +128,11 @@ impl Store {
     }
 
     /// Forgets an account; what is still queued for it is cancelled. With `history`, its deliveries go too, and posts that no
-    /// other account has a delivery of.
+    /// other account has a delivery of. Gives how many parts were cancelled.
     ///
     /// # Errors
     /// One of its parts is being sent right now, or the database failed.
-    pub async fn account_remove(&self, id: i64, history: bool) -> Result<(), Error> {
+    pub async fn account_remove(&self, id: i64, history: bool) -> Result<usize, Error> {
         self.write(move |tx| {
             let busy: bool = tx.query_row(
                 "SELECT EXISTS (SELECT 1 FROM parts JOIN deliveries d ON d.id = delivery_id
@@ -145,7 +145,7 @@ impl Store {
                     "something is being posted to this account right now; try again in a moment".into(),
                 )));
             }
-            tx.execute(
+            let cancelled = tx.execute(
                 "UPDATE parts SET state = 'cancelled' WHERE state = 'queued'
                  AND delivery_id IN (SELECT id FROM deliveries WHERE account_id = ?1)",
                 [id],
@@ -161,7 +161,7 @@ impl Store {
                 tx.execute("DELETE FROM posts WHERE id NOT IN (SELECT post_id FROM deliveries)", [])?;
             }
             tx.execute("DELETE FROM accounts WHERE id = ?1", [id])?;
-            Ok(Ok(()))
+            Ok(Ok(cancelled))
         })
         .await
     }

@@ -41,17 +41,28 @@ pub enum Error {
 impl Error {
     fn from_sqlite(error: &rusqlite::Error, path: &Path) -> Error {
         use rusqlite::ErrorCode as Code;
+        let io_failed = error.sqlite_error_code() == Some(Code::SystemIoFailure);
+        let full = io_failed && no_room(path);
         let path = path.display().to_string();
         let why = error.to_string();
         match error.sqlite_error_code() {
             Some(Code::NotADatabase | Code::DatabaseCorrupt) => Error::Damaged { path, why },
             Some(Code::DiskFull) => Error::Full { path },
-            Some(Code::SystemIoFailure) if why.contains("full") || why.contains("space") => Error::Full { path },
+            _ if full => Error::Full { path },
             Some(Code::ReadOnly | Code::CannotOpen | Code::PermissionDenied) => Error::ReadOnly { path, why },
             Some(Code::DatabaseBusy | Code::DatabaseLocked) => Error::Busy { path },
             _ => Error::Other(why),
         }
     }
+}
+
+/// Whether there is no room beside the database. SQLite says "disk I/O error" where its memory-mapped index does not fit.
+fn no_room(path: &Path) -> bool {
+    let probe = path.with_extension(format!("room-{}", std::process::id()));
+    let written = private_file(&probe).and_then(|()| std::fs::write(&probe, [0; 64 * 1024]));
+    drop(std::fs::remove_file(&probe));
+    written
+        .is_err_and(|error| matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded))
 }
 
 type Value = Box<dyn Any + Send>;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 
 use super::engine::{Error, Store};
-use super::rows::{self, Attempt, DeliveryRow, PartState, PostRow, ms};
+use super::rows::{self, Attempt, DeliveryRow, PartRow, PartState, PostRow, ms};
 
 /// What `history` asks for; everything may be left out.
 #[derive(Debug, Clone, Default)]
@@ -135,12 +135,14 @@ impl Store {
     /// The database failed.
     pub async fn deliveries_due(&self, due: DateTime<Utc>) -> Result<Vec<DeliveryRow>, Error> {
         self.read(move |c| {
-            with_parts(
+            let open = with_parts(
                 c,
                 "SELECT * FROM deliveries WHERE id IN (SELECT delivery_id FROM parts
-                 WHERE state IN ('queued','preparing','sending') AND next_at <= ?1) ORDER BY id",
+                 WHERE state IN ('queued','preparing','sending') AND (next_at <= ?1 OR tries > 0)) ORDER BY id",
                 ms(due),
-            )
+            )?;
+            let now = |part: &PartRow| !part.state.settled() && part.due(due);
+            Ok(open.into_iter().filter(|delivery| delivery.parts.iter().any(now)).collect())
         })
         .await
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::engine::{Error, Store};
-use super::rows::{self, DeliveryRow, PartRow, ms, time};
+use super::rows::{self, DeliveryRow, LONGEST_WAIT, PartRow, ms, time};
 use crate::net::Fault;
 
 /// A draft for the journal, planned for its targets.
@@ -205,19 +205,20 @@ impl Store {
                 return Ok(Ok(if open { Claim::Wait(now + Duration::milliseconds(50)) } else { Claim::Nothing }));
             }
             let not_before: Option<i64> = tx
-                .prepare_cached("SELECT not_before FROM rates WHERE account_id = ?1 AND not_before > ?2")?
-                .query_row(params![account_id, ms(now)], |row| row.get(0))
+                .prepare_cached("SELECT not_before FROM rates WHERE account_id = ?1 AND not_before > ?2 AND not_before <= ?3")?
+                .query_row(params![account_id, ms(now), ms(now + LONGEST_WAIT)], |row| row.get(0))
                 .optional()?;
             // what may be worked on, the most urgent first: a broken-off write, then by age
             let next: Option<(i64, i64)> = tx
                 .prepare_cached(
-                    "SELECT p.id, p.next_at FROM parts p CROSS JOIN deliveries d ON d.id = p.delivery_id
+                    "SELECT p.id, CASE WHEN p.tries > 0 AND p.next_at > ?4 THEN 0 ELSE p.next_at END AS due
+                     FROM parts p CROSS JOIN deliveries d ON d.id = p.delivery_id
                      WHERE p.state IN ('queued','preparing','sending') AND p.state <> 'preparing' AND d.account_id = ?1
                        AND (?2 IS NULL OR d.id IN (SELECT value FROM json_each(?2)))
                        AND NOT EXISTS (SELECT 1 FROM parts b WHERE b.delivery_id = p.delivery_id AND b.idx < p.idx AND b.state <> 'sent')
-                     ORDER BY p.state = 'queued', p.next_at > ?3, CASE WHEN p.next_at > ?3 THEN p.next_at ELSE 0 END, d.id, p.idx LIMIT 1",
+                     ORDER BY p.state = 'queued', due > ?3, CASE WHEN due > ?3 THEN due ELSE 0 END, d.id, p.idx LIMIT 1",
                 )?
-                .query_row(params![account_id, ids, ms(now)], |row| Ok((row.get(0)?, row.get(1)?)))
+                .query_row(params![account_id, ids, ms(now), ms(now + LONGEST_WAIT)], |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()?;
             let Some((id, next_at)) = next else { return Ok(Ok(Claim::Nothing)) };
             let wait = next_at.max(not_before.unwrap_or(0));
@@ -245,6 +246,34 @@ impl Store {
         .await
     }
 
+    /// Posts from a source of this name but another draft, of which only a part is out at this account: (post id, parts that are out,
+    /// all parts), the newest first.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn half_out(
+        &self,
+        source: String,
+        but_hash: String,
+        account_id: i64,
+    ) -> Result<Vec<(i64, usize, usize)>, Error> {
+        self.read(move |c| {
+            c.prepare_cached(
+                "SELECT d.post_id, total(a.state = 'sent'), count(*) FROM deliveries d
+                 JOIN posts p ON p.id = d.post_id JOIN parts a ON a.delivery_id = d.id
+                 WHERE d.account_id = ?3 AND p.source = ?1 AND p.draft_hash <> ?2
+                 GROUP BY d.id HAVING total(a.state = 'sent' AND a.deleted_at IS NULL) > 0
+                   AND total(a.state IN ('queued','preparing','sending','failed','unknown')) > 0
+                 ORDER BY d.id DESC LIMIT 5",
+            )?
+            .query_map(params![source, but_hash, account_id], |row| {
+                Ok((row.get(0)?, row.get::<_, f64>(1)? as usize, row.get(2)?))
+            })?
+            .collect()
+        })
+        .await
+    }
+
     /// Which accounts have something to do in this scope: (account id, number of open parts).
     ///
     /// # Errors
@@ -252,13 +281,12 @@ impl Store {
     pub async fn open_accounts(&self, scope: &Scope, due: DateTime<Utc>) -> Result<Vec<i64>, Error> {
         let ids = scope.ids();
         self.read(move |c| {
-            let due = if ids.is_none() { ms(due) } else { i64::MAX };
             c.prepare_cached(
                 "SELECT DISTINCT d.account_id FROM parts p CROSS JOIN deliveries d ON d.id = p.delivery_id
-                 WHERE p.state IN ('queued','preparing','sending') AND p.next_at <= ?2 AND d.account_id IS NOT NULL
-                   AND (?1 IS NULL OR d.id IN (SELECT value FROM json_each(?1)))",
+                 WHERE p.state IN ('queued','preparing','sending') AND d.account_id IS NOT NULL
+                   AND CASE WHEN ?1 IS NULL THEN p.next_at <= ?2 OR (p.tries > 0 AND p.next_at > ?3) ELSE d.id IN (SELECT value FROM json_each(?1)) END",
             )?
-            .query_map(params![ids, due], |row| row.get(0))?
+            .query_map(params![ids, ms(due), ms(due + LONGEST_WAIT)], |row| row.get(0))?
             .collect()
         })
         .await

@@ -1,6 +1,6 @@
 //! The rows, in the tool's own terms.
 
-use chrono::{DateTime, TimeZone, Utc};
+use chrono::{DateTime, Duration, TimeZone, Utc};
 use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use serde::de::DeserializeOwned;
@@ -169,6 +169,16 @@ pub struct PartRow {
     pub receipt: Option<Value>,
     pub fault: Option<Fault>,
     pub deleted_at: Option<DateTime<Utc>>,
+}
+
+/// No try and no account is made to wait longer than this. What the journal says beyond it was written while the clock was wrong.
+pub(super) const LONGEST_WAIT: Duration = Duration::minutes(24 * 60 + 5);
+
+impl PartRow {
+    /// Whether its time has come; a try that waits for longer than any try may is due, a schedule is not.
+    pub fn due(&self, now: DateTime<Utc>) -> bool {
+        self.next_at <= now || (self.tries > 0 && self.next_at > now + LONGEST_WAIT)
+    }
 }
 
 /// One thing that was tried for a part.

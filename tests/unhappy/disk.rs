@@ -5,9 +5,14 @@ use super::*;
 /// A run of each verb that needs the store: all end with 1 and say this.
 #[track_caller]
 fn all_refuse(machine: &Machine, words: &[&str]) {
-    for arguments in
-        [&["publish", "--text", "x", "--to", "mastodon"][..], &["history"], &["run"], &["retry"], &["resolve"], &["account", "list"]]
-    {
+    for arguments in [
+        &["publish", "--text", "x", "--to", "mastodon"][..],
+        &["history"],
+        &["run"],
+        &["retry"],
+        &["resolve"],
+        &["account", "list"],
+    ] {
         machine.run(arguments).ends(1).says(words);
     }
     machine.run(&["publish", "--text", "x", "--to", "mastodon"]).says(&["nothing was sent"]);
@@ -79,7 +84,8 @@ fn a_home_that_cannot_be_made() {
     let mut machine = Machine::with_twins();
     let file = machine.write("file", "not a directory");
     machine.set("XPOST_HOME", &file.join("home").display().to_string());
-    for arguments in [&["publish", "--text", "x", "--to", "mastodon"][..], &["history"], &["account", "list"], &["run"]] {
+    for arguments in [&["publish", "--text", "x", "--to", "mastodon"][..], &["history"], &["account", "list"], &["run"]]
+    {
         machine.run(arguments).ends(1).says(&["file", "XPOST_HOME"]);
     }
     let add = ["account", "add", "telegram", "--secret", "file", "--stdin", "--set", "chat=@x"];
@@ -97,7 +103,8 @@ impl Disk {
     fn new(machine: &Machine, options: &str) -> Option<Disk> {
         let path = machine.path("disk");
         std::fs::create_dir_all(&path).unwrap();
-        let mounted = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&path).output();
+        let mounted =
+            std::process::Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&path).output();
         match mounted {
             Ok(output) if output.status.success() => Some(Disk(path)),
             other => {
@@ -191,10 +198,18 @@ fn a_disk_that_is_full_in_the_middle() {
     disk.fill(0);
     let run = end(child);
     disk.free();
-    run.ends(1).says(&["`mastodon` was posted (https://", "`bluesky` was posted (https://", "the disk is full", "next: xpost run"]);
+    run.ends(1).says(&[
+        "`mastodon` was posted (https://",
+        "`bluesky` was posted (https://",
+        "the disk is full",
+        "next: xpost run",
+    ]);
     assert!(run.err.contains("webhook") && run.err.contains("sent"), "what went well is told too: {}", run.err);
     machine.run(&["run"]).good();
-    machine.run(&["publish", "--text", "outofroom", "--to", "all"]).good().says(&["already posted to mastodon", "already posted to bluesky"]);
+    machine
+        .run(&["publish", "--text", "outofroom", "--to", "all"])
+        .good()
+        .says(&["already posted to mastodon", "already posted to bluesky"]);
     for name in names {
         assert_eq!(count(&machine, name, "outofroom"), 1, "{name}");
     }

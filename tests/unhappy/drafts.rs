@@ -48,8 +48,16 @@ fn a_wrong_draft_is_named_with_its_line_and_nothing_is_sent() {
 #[test]
 fn standard_input_may_hold_anything() {
     let machine = Machine::with_accounts(&["mastodon", "bluesky"]);
-    machine.run_with(&["publish", "-", "--to", "all"], b"caf\xe9").ends(3).says(&["stdin:1", "not UTF-8", "nothing was sent"]);
-    machine.run_with(&["publish", "-", "--to", "all"], b"a\0b").ends(3).says(&["stdin:1", "zero byte", "nothing was sent"]);
+    machine.run_with(&["publish", "-", "--to", "all"], b"caf\xe9").ends(3).says(&[
+        "stdin:1",
+        "not UTF-8",
+        "nothing was sent",
+    ]);
+    machine.run_with(&["publish", "-", "--to", "all"], b"a\0b").ends(3).says(&[
+        "stdin:1",
+        "zero byte",
+        "nothing was sent",
+    ]);
     machine.run_with(&["publish", "-", "--to", "all"], b"").ends(3).says(&["stdin", "empty", "nothing was sent"]);
     machine.run_with(&["publish", "-", "-", "--to", "all"], b"x").ends(2).says(&["name `-` once"]);
     assert!(posts(&machine).is_empty());
@@ -81,16 +89,32 @@ fn ten_megabytes_are_refused_fast() {
 #[test]
 fn who_it_goes_to_is_known_or_nothing_is_sent() {
     let nobody = Machine::new();
-    nobody.run(&["publish", "--text", "x"]).ends(2).says(&["there is no account yet", "nothing was sent", "next: xpost account add"]);
-    nobody.run(&["publish", "--text", "x", "--to", "mastodon"]).ends(2).says(&["xpost account add mastodon", "nothing was sent"]);
+    nobody.run(&["publish", "--text", "x"]).ends(2).says(&[
+        "there is no account yet",
+        "nothing was sent",
+        "next: xpost account add",
+    ]);
+    nobody
+        .run(&["publish", "--text", "x", "--to", "mastodon"])
+        .ends(2)
+        .says(&["xpost account add mastodon", "nothing was sent"]);
     nobody.run(&["publish", "--text", "x", "--to", "all"]).ends(2).says(&["nothing was sent"]);
     let machine = Machine::with_accounts(&["mastodon", "telegram"]);
     let run = machine.run(&["publish", "--text", "x", "--to", "telegarm"]);
     run.ends(2).says(&["`telegarm`", "did you mean `telegram`?", "nothing was sent", "next: xpost account list"]);
     assert!(!run.err.contains("?;"), "{}", run.err);
     machine.write("to.md", "+++\nto = ['mastodon', 'telegarm']\n+++\nx\n");
-    machine.run(&["publish", "to.md"]).ends(2).says(&["to.md", "`telegarm`", "did you mean `telegram`?", "nothing was sent"]);
-    machine.run(&["publish", "--text", "x"]).ends(2).says(&["where to?", "mastodon, telegram", "xpost account default"]);
+    machine.run(&["publish", "to.md"]).ends(2).says(&[
+        "to.md",
+        "`telegarm`",
+        "did you mean `telegram`?",
+        "nothing was sent",
+    ]);
+    machine.run(&["publish", "--text", "x"]).ends(2).says(&[
+        "where to?",
+        "mastodon, telegram",
+        "xpost account default",
+    ]);
     machine.run(&["publish", "--text", "x", "--to", "@wrok"]).ends(2).says(&["wrok", "nothing was sent"]);
     machine.run(&["history", "show", "7"]).ends(2).says(&["there is no post 7", "next: xpost history"]);
     machine.run(&["retry", "7"]).ends(2).says(&["there is no post 7"]);
@@ -104,8 +128,17 @@ fn one_wrong_draft_of_two_stops_both() {
     machine.write("good.md", "good\n");
     machine.write("bad.md", "+++\ntitel = 'x'\n+++\nbad\n");
     machine.write("worse.md", "+++\ntags = 1\n+++\nbad\n");
-    machine.run(&["publish", "good.md", "bad.md"]).ends(3).says(&["bad.md:2", "did you mean `title`?", "nothing was sent"]);
-    machine.run(&["publish", "good.md", "bad.md", "worse.md"]).ends(3).says(&["2 of 3", "bad.md:2", "worse.md:2", "nothing was sent"]);
+    machine.run(&["publish", "good.md", "bad.md"]).ends(3).says(&[
+        "bad.md:2",
+        "did you mean `title`?",
+        "nothing was sent",
+    ]);
+    machine.run(&["publish", "good.md", "bad.md", "worse.md"]).ends(3).says(&[
+        "2 of 3",
+        "bad.md:2",
+        "worse.md:2",
+        "nothing was sent",
+    ]);
     assert!(posts(&machine).is_empty());
 }
 
@@ -124,16 +157,32 @@ fn one_bad_target_stops_itself_alone_or_all() {
 #[test]
 fn a_terminal_of_any_kind() {
     let mut machine = Machine::with_accounts(&["mastodon"]);
-    machine.run(&["publish", "--text", "a rather long text, so that a narrow terminal has something to cut: 日本語 👩‍🚀 end"]).good();
+    machine
+        .run(&[
+            "publish",
+            "--text",
+            "a rather long text, so that a narrow terminal has something to cut: 日本語 👩‍🚀 end",
+        ])
+        .good();
     for columns in ["0", "1", "7", "20", "x", "99999999999999999999"] {
         machine.set("COLUMNS", columns);
-        for arguments in [&["history"][..], &["platforms"], &["doctor"], &["check", "--text", "x", "--to", "all"], &["--help"], &["preview", "--text", "日本語 👩‍🚀", "--to", "all"]] {
+        for arguments in [
+            &["history"][..],
+            &["platforms"],
+            &["doctor"],
+            &["check", "--text", "x", "--to", "all"],
+            &["--help"],
+            &["preview", "--text", "日本語 👩‍🚀", "--to", "all"],
+        ] {
             let run = machine.run(arguments);
             assert!([0, 1].contains(&run.code), "{columns} {run:?}");
             assert!(!run.out.is_empty(), "{columns} {run:?}");
         }
     }
     machine.set("NO_COLOR", "1");
-    assert!(!machine.run(&["history", "--color", "auto"]).out.contains('\x1b'));
-    assert!(machine.run(&["history", "--color", "always"]).out.contains('\x1b'), "what is asked for by name wins");
+    assert!(!machine.run(&["history", "show", "1", "--color", "auto"]).out.contains('\x1b'));
+    assert!(
+        machine.run(&["history", "show", "1", "--color", "always"]).out.contains('\x1b'),
+        "what is asked for by name wins"
+    );
 }

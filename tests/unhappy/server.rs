@@ -5,7 +5,10 @@ use xpost::twin::{Inject, What, When};
 
 /// The answer to `account add mastodon` for this server.
 fn add(machine: &Machine, server: &str) -> Run {
-    let run = machine.run_with(&["account", "add", "mastodon", "--server", server, "--secret", "file", "--stdin"], b"a-token-that-is-long");
+    let run = machine.run_with(
+        &["account", "add", "mastodon", "--server", server, "--secret", "file", "--stdin"],
+        b"a-token-that-is-long",
+    );
     assert!(!run.err.contains("a-token-that"), "{}", run.err);
     assert!(machine.run(&["account", "list"]).out.is_empty(), "it was not added");
     run
@@ -15,11 +18,12 @@ fn add(machine: &Machine, server: &str) -> Run {
 fn a_server_that_cannot_be_reached_is_named_with_the_reason() {
     let machine = Machine::new();
     let (garbage, _) = answering(b"SSH-2.0-OpenSSH_9.6\r\n");
-    let (page, _) = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 22\r\nconnection: close\r\n\r\n<title>Hotel</title>hi");
+    let (page, _) =
+        answering(b"HTTP/1.1 200 OK\r\ncontent-length: 22\r\nconnection: close\r\n\r\n<title>Hotel</title>hi");
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (silent, _) = answering(b"");
     for (server, words) in [
-        ("https://nowhere.invalid".to_string(), &["nowhere.invalid", "the host name is not known"][..]),
+        ("https://nowhere.invalid".to_string(), &["nowhere.invalid", "the host name cannot be looked up"][..]),
         (format!("http://localhost:{free}"), &["localhost", "no connection"]),
         (format!("https://{garbage}"), &["TLS"]),
         (format!("https://{page}"), &["TLS"]),
@@ -30,7 +34,9 @@ fn a_server_that_cannot_be_reached_is_named_with_the_reason() {
         run.ends(1).says(words).says(&["the account was not added", "next: "]);
         assert!(!run.err.contains("Mastodon said"), "nobody said anything: {}", run.err);
     }
-    add(&machine, &format!("http://{page}")).ends(1).says(&["does not answer like a server with Mastodon's API", "check the account's `server`"]);
+    add(&machine, &format!("http://{page}"))
+        .ends(1)
+        .says(&["does not answer like a server with Mastodon's API", "check the account's `server`"]);
     add(&machine, "ftp://example.org").ends(2).says(&["https://"]);
 }
 
@@ -39,7 +45,12 @@ fn an_account_whose_server_is_gone_keeps_its_posts() {
     let machine = Machine::new();
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let server = format!("http://localhost:{free}");
-    machine.run_with(&["account", "add", "mastodon", "--server", &server, "--secret", "file", "--stdin", "--offline"], b"token-1234").good();
+    machine
+        .run_with(
+            &["account", "add", "mastodon", "--server", &server, "--secret", "file", "--stdin", "--offline"],
+            b"token-1234",
+        )
+        .good();
     let run = machine.run(&["publish", "--text", "x", "--wait", "0"]);
     run.ends(5).prints(&["queued", "no connection"]).says(&["next: xpost run"]);
     assert_eq!(states(&machine, 1, "mastodon"), ["queued"]);
@@ -66,12 +77,18 @@ fn a_redirect_is_not_followed_and_the_token_goes_nowhere() {
 #[test]
 fn answers_that_cannot_be_read_end_in_exactly_one_post() {
     let machine = Machine::with_accounts(&["mastodon", "bluesky", "telegram"]);
-    for (index, what) in [What::Html, What::Truncated, What::Huge, What::Drop, What::Status { status: 502 }].into_iter().enumerate() {
+    for (index, what) in
+        [What::Html, What::Truncated, What::Huge, What::Drop, What::Status { status: 502 }].into_iter().enumerate()
+    {
         let mark = format!("answer{index}end");
         let post = (index + 1) as i64;
         machine.write("a.md", &format!("{mark}\n"));
-        for (platform, path) in [("mastodon", "/api/v1/statuses"), ("bluesky", "putRecord"), ("telegram", "sendMessage")] {
-            machine.twins().inject(Inject::new(what.clone()).platform(platform).path(path).method("POST").when(When::After));
+        for (platform, path) in
+            [("mastodon", "/api/v1/statuses"), ("bluesky", "putRecord"), ("telegram", "sendMessage")]
+        {
+            machine
+                .twins()
+                .inject(Inject::new(what.clone()).platform(platform).path(path).method("POST").when(When::After));
         }
         let run = machine.run(&["publish", "a.md", "--to", "all"]);
         run.ends(6).says(&["next: xpost resolve"]);
@@ -113,7 +130,14 @@ fn a_storm_of_errors_loses_nothing_and_repeats_nothing() {
         assert_eq!(count(&machine, platform, "stormy"), 1, "{platform}");
     }
     // one that outlasts the patience: it may be there, and the next run finds out
-    machine.twins().inject(Inject::new(What::Status { status: 502 }).platform("bluesky").method("POST").path("putRecord").times(0).when(When::After));
+    machine.twins().inject(
+        Inject::new(What::Status { status: 502 })
+            .platform("bluesky")
+            .method("POST")
+            .path("putRecord")
+            .times(0)
+            .when(When::After),
+    );
     let run = machine.run(&["publish", "--text", "longer", "--to", "bluesky", "--wait", "0"]);
     run.ends(6).prints(&["queued"]).says(&["next: xpost run"]);
     machine.twins().clear_faults();

@@ -445,6 +445,11 @@ fn target(cx: &Cx<'_>, post: &Post) -> Result<String, Fault> {
 /// What a bot's message replies to. Within a thread of our own the order says enough.
 fn reference(post: &Post) -> Result<Option<Value>, Fault> {
     if let Some(parent) = &post.parent {
+        if parent.id.is_empty() {
+            // a person who said that it was posted may have named its address, or not even that
+            let id = parent.url.as_deref().and_then(|url| message_at(url).ok()).map(|(_, id)| id);
+            return Ok(id.map(|id| json!({"message_id": id, "fail_if_not_exists": false})));
+        }
         let opened = post.root.as_ref().is_some_and(|root| parent.extra["thread_id"] == json!(root.id));
         // an earlier part that was taken back meanwhile does not stop the rest
         return Ok((!opened).then(|| json!({"message_id": parent.id, "fail_if_not_exists": false})));

@@ -157,8 +157,9 @@ pub async fn discover(cx: &Cx<'_>) -> Result<Value, Fault> {
     match instance {
         Some(instance) => read_instance(&instance, &mut about),
         None if about.is_empty() => {
-            // a redirect names the right address, which is better to know than that nothing was found
-            return Err(refusal.filter(|fault| fault.kind == Kind::Protocol).unwrap_or_else(|| {
+            // a redirect names the right address, and a token that is refused everywhere is what to mend: both are better to know
+            // than that nothing was found
+            return Err(refusal.filter(|fault| matches!(fault.kind, Kind::Protocol | Kind::Auth)).unwrap_or_else(|| {
                 let server = &cx.account.server;
                 let why = format!("`{server}` does not answer like a server with Mastodon's API; check the account's `server`");
                 Fault::new(Kind::Protocol, why)

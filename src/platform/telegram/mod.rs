@@ -273,6 +273,11 @@ async fn facts(cx: &Cx<'_>) -> Result<(User, Chat), Fault> {
 /// What the part replies to: the part before it, or what the draft names.
 fn reply(cx: &Cx<'_>, post: &Post) -> Result<Option<Value>, Fault> {
     if let Some(parent) = &post.parent {
+        // a person who said that it was posted may have named its address, or not even that: the thread goes on all the same
+        if parent.id.is_empty() {
+            let id = parent.url.as_deref().and_then(|url| message_at(url).ok()).map(|(_, id)| id);
+            return Ok(id.map(|id| json!({"message_id": id, "allow_sending_without_reply": true})));
+        }
         // a thread whose earlier part was taken back meanwhile still goes on
         return Ok(Some(json!({"message_id": message_id(parent)?, "allow_sending_without_reply": true})));
     }
