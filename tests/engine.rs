@@ -47,6 +47,8 @@ struct Fake {
     /// (account, text, key) as the network holds them.
     posts: Mutex<Vec<(String, String, String)>>,
     requests: Mutex<u32>,
+    /// What each write was a reply to.
+    parents: Mutex<Vec<Option<String>>>,
 }
 
 static SPEC: Spec = Spec {
@@ -149,6 +151,7 @@ impl Platform for Fake {
     async fn publish(&self, cx: &Cx<'_>, post: &Post, ready: &Value) -> Result<Receipt, Fault> {
         assert_eq!(*ready, json!("ready"), "publish is given what prepare made");
         *self.requests.lock().unwrap() += 1;
+        self.parents.lock().unwrap().push(post.parent.as_ref().map(|parent| parent.id.clone()));
         let act = next(&self.writes);
         let receipt = matches!(act, Act::Fine | Act::Stored | Act::StoredBadGateway).then(|| self.store(cx, post));
         match (act, receipt) {
@@ -242,6 +245,7 @@ impl World {
             finds: Mutex::default(),
             posts: Mutex::default(),
             requests: Mutex::default(),
+            parents: Mutex::default(),
         }));
         let name = uuid::Uuid::now_v7().to_string();
         networks().lock().unwrap().insert(name.clone(), network);
@@ -495,4 +499,21 @@ async fn whatever_happens_nothing_is_there_twice() {
     }
     println!("parts by state after 150 rounds: {totals:?}");
     assert!(totals["sent"] > 300);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_says_is_there_is_taken_as_said() {
+    let world = World::new(Repeat::Never, false, &[Act::Stored]);
+    let engine = world.engine();
+    let ids = world.add(&engine, &["a"], &["1", "2"], &AddOptions::default()).await;
+    world.run(&engine, &ids).await;
+    let row = engine.store().delivery(ids[0]).await.unwrap().unwrap();
+    assert_eq!(row.state(), PartState::Unknown);
+    // without an address nothing can be put under it, and the rest stands by itself
+    let said = serde_json::to_value(Receipt::default()).unwrap();
+    engine.store().resolve(row.parts[0].id, Some(said), "resolve", Utc::now()).await.unwrap();
+    world.run(&engine, &ids).await;
+    assert_eq!(engine.store().delivery(ids[0]).await.unwrap().unwrap().state(), PartState::Sent);
+    assert_eq!((world.network.count("a", "1"), world.network.count("a", "2")), (1, 1));
+    assert_eq!(*world.network.parents.lock().unwrap(), [None, None]);
 }

@@ -388,7 +388,11 @@ pub(super) fn post(claimed: &Claimed) -> Result<Post, Fault> {
             .map_err(|error| Fault::local(format!("the journal's {what} cannot be read: {error}")))
     }
     let Claimed { part, delivery, root, parent } = claimed;
-    let receipt = |value: &Option<Value>| value.as_ref().map(|value| read(value, "receipt")).transpose();
+    // what a person only said to be there, without an address, cannot be replied to: the rest stands by itself
+    let known = |receipt: &Receipt| !receipt.id.is_empty() || receipt.url.is_some();
+    let receipt = |value: &Option<Value>| -> Result<Option<Receipt>, Fault> {
+        Ok(value.as_ref().map(|value| read(value, "receipt")).transpose()?.filter(known))
+    };
     let first = part.index == 0;
     Ok(Post {
         key: part.key,

@@ -286,10 +286,6 @@ impl Platform for Network {
     async fn prepare(&self, cx: &Cx<'_>, post: &Post) -> Result<Ready, Fault> {
         let mut state: State = serde_json::from_value(post.state.clone()).unwrap_or_default();
         let mut saved = json!(state);
-        if post.parent.as_ref().is_some_and(|parent| parent.id.is_empty() && parent.url.is_none()) {
-            let why = "nobody knows the address of the post before this one, so nothing can be put under it";
-            return Err(Fault::new(Kind::Rejected, why));
-        }
         if state.reply.is_none()
             && let Some(url) = post.parent.as_ref().map_or_else(|| unknown(post.reply_to.as_ref()), nameless)
         {

@@ -194,8 +194,6 @@ async fn a_part_that_a_person_settled_has_only_an_address() {
     post.parent = Some(settled.clone());
     stage.publish_one(&post).await.unwrap();
     assert_eq!(stage.timeline()[1].reply_to, Some(first.id));
-    post.parent = Some(Receipt::default());
-    assert_eq!(stage.publish_one(&post).await.unwrap_err().kind, Kind::Rejected);
     Platform::delete(&Network).unwrap().delete(&stage.cx(), &settled).await.unwrap();
     assert_eq!(stage.timeline().len(), 1);
 }
