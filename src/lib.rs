@@ -13,8 +13,8 @@
 //! | [`account`] | accounts, groups, the secret chain |
 //! | [`store`] | everything that is kept; the only room with SQL |
 //! | [`draft`], [`media`] | what was written: Markdown, images, link cards |
-//! | [`text`] | text with marked ranges: counting, splitting, encoding; pure |
 //! | [`twin`] | the kit that stand-ins of networks are made with |
+//! | [`text`] | text with marked ranges: counting, splitting, encoding; pure |
 //! | [`net`] | the one door to the network: redaction, faults, rate headers, mirror and record |
 
 pub mod account;

@@ -220,7 +220,7 @@ async fn one_draft_on_a_real_pds_and_two_servers_of_the_mastodon_api() {
     for (path, bytes) in machine.files() {
         let text = String::from_utf8_lossy(&bytes);
         let secret = text.contains(CANARY) || text.contains(&token);
-        assert_eq!(secret, path.components().any(|part| part.as_os_str() == "secrets"), "{}", path.display());
+        assert!(!secret || path.components().any(|part| part.as_os_str() == "secrets"), "{}", path.display());
     }
 }
 

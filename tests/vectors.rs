@@ -13,7 +13,8 @@ use std::path::Path;
 
 use serde_json::Value;
 use support::specs;
-use xpost::text::{Kind, Mark, Unit, detect, syntax};
+use xpost::platform::bluesky::syntax;
+use xpost::text::{Kind, Mark, Unit, detect};
 
 /// Cases by name; a name is not followed if it is the key of an exception.
 struct Judge {

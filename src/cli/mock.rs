@@ -39,7 +39,7 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
     let server = mock::serve(&options).map_err(|error| {
         Trouble::local(format!("port {} cannot be served: {error}", args.port)).next("xpost mock --port 0")
     })?;
-    let hints = mock::hints(&server, &dir);
+    let hints = mock::ways(&server, &dir);
     let out = &world.out;
     if out.json {
         let pairs = |pairs: &[(String, String)]| -> Value {

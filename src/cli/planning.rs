@@ -11,7 +11,7 @@ use crate::draft::{Draft, Fields};
 use crate::media;
 use crate::plan::{self, Known, Plan, Settings};
 use crate::platform::{AccountInfo, PlanNote, Receipt};
-use crate::store::{Account, PartState};
+use crate::store::PartState;
 
 /// How far to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub async fn plan(
                         Target::Platform(_) => None,
                         Target::Account(account) => {
                             let settings = limits_of(&account.settings, config, &account.platform);
-                            Some(AccountInfo { settings, ..info(account) })
+                            Some(AccountInfo { settings, ..AccountInfo::from(account.as_ref()) })
                         }
                     },
                 })
@@ -166,18 +166,6 @@ async fn targets(
         return Err(Trouble::usage("no target is left").next("xpost account list"));
     }
     Ok(targets)
-}
-
-pub fn info(account: &Account) -> AccountInfo {
-    AccountInfo {
-        name: account.name.clone(),
-        platform: account.platform.clone(),
-        server: account.server.clone(),
-        remote_id: account.remote_id.clone(),
-        handle: account.handle.clone(),
-        settings: account.settings.clone(),
-        about: account.about.clone(),
-    }
 }
 
 /// The receipts of our own posts that the draft replies to or quotes.

@@ -11,7 +11,7 @@ use super::{check, out::one_line};
 use crate::account::Target;
 use crate::deliver::{AddOptions, Engine, Order, Written};
 use crate::draft::Draft;
-use crate::platform::Repeat;
+use crate::platform::{AccountInfo, Repeat};
 use crate::store::{Account, PartState, Scope};
 
 /// Publish drafts on their targets, each exactly once
@@ -253,7 +253,7 @@ fn warnings(planned: &[Planned], world: &World) {
 /// Whether a once key holds on a machine without memory: the network can be asked, or takes the same post only once.
 fn lasting(account: &Account) -> Result<bool, Trouble> {
     let platform = platform_of(&account.platform)?;
-    Ok(platform.find().is_some() || platform.repeat(&planning::info(account)) == Repeat::SameId)
+    Ok(platform.find().is_some() || platform.repeat(&AccountInfo::from(account)) == Repeat::SameId)
 }
 
 /// A thread that broke, then its draft was edited: that is another post, and the old one's beginning stays where it is.

@@ -3,7 +3,7 @@
 use super::delivery::{self, Patience};
 use super::trouble::{Exit, Trouble};
 use super::world::{World, block_on_many};
-use crate::store::{PartState, Scope};
+use crate::store::Scope;
 
 /// Deliver what is due: scheduled posts, and posts that a network asked to try later
 ///
@@ -21,12 +21,7 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
     block_on_many(async {
         let store = world.store()?;
         let engine = delivery::engine(world, patience)?;
-        let mut open = Vec::new();
-        for state in [PartState::Queued, PartState::Preparing, PartState::Sending] {
-            open.extend(store.deliveries_in(state).await?);
-        }
-        let now = chrono::Utc::now();
-        open.retain(|delivery| delivery.parts.iter().any(|part| !part.state.settled() && part.due(now)));
+        let open = store.deliveries_due(chrono::Utc::now()).await?;
         let mut posts: Vec<i64> = open.iter().map(|delivery| delivery.post_id).collect();
         posts.sort_unstable();
         posts.dedup();

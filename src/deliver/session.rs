@@ -26,19 +26,6 @@ pub struct Session {
     pub(super) rate: Mutex<Option<Rate>>,
 }
 
-/// The account as platforms see it.
-pub(super) fn info(account: &Account) -> AccountInfo {
-    AccountInfo {
-        name: account.name.clone(),
-        platform: account.platform.clone(),
-        server: account.server.clone(),
-        remote_id: account.remote_id.clone(),
-        handle: account.handle.clone(),
-        settings: account.settings.clone(),
-        about: account.about.clone(),
-    }
-}
-
 impl Session {
     /// The context for one call of the platform.
     pub(super) fn cx<'a>(&'a self, engine: &'a Engine, sink: &'a dyn Sink) -> Cx<'a> {
@@ -99,7 +86,13 @@ impl Engine {
         for secret in secrets.values() {
             self.door().redactor().learn(secret);
         }
-        Ok(Session { info: info(&account), account, platform, secrets: RwLock::new(secrets), rate: Mutex::new(None) })
+        Ok(Session {
+            info: AccountInfo::from(&account),
+            account,
+            platform,
+            secrets: RwLock::new(secrets),
+            rate: Mutex::new(None),
+        })
     }
 
     /// Renews the login, one process at a time: whoever waited takes what the other one got.

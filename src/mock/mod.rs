@@ -38,28 +38,36 @@ pub struct Hint {
 
 /// The hints for all platforms. Their accounts are made on the way, as by [`account`].
 pub fn hints(server: &Server, home: &Path) -> Vec<Hint> {
+    platform::ALL.iter().map(|one| hint(server, *one, 0, home)).collect()
+}
+
+/// All ways in: the hints for all platforms, and another for each that can also be logged in to with other secrets (Discord: the
+/// bot, the webhook).
+pub fn ways(server: &Server, home: &Path) -> Vec<Hint> {
+    let fields = |hint: &Hint| hint.secrets.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    let mut ways = Vec::new();
+    for (one, first) in platform::ALL.iter().zip(hints(server, home)) {
+        let second = (!first.secrets.is_empty()).then(|| hint(server, *one, 1, home));
+        let second = second.filter(|second| fields(second) != fields(&first));
+        ways.extend([Some(first), second].into_iter().flatten());
+    }
+    ways
+}
+
+fn hint(server: &Server, platform: &dyn Platform, n: usize, home: &Path) -> Hint {
     use secrecy::ExposeSecret;
-    platform::ALL
-        .iter()
-        .map(|one| {
-            let twin = account(server, *one, 0, home);
-            let settings = twin.settings.as_object().into_iter().flatten();
-            Hint {
-                platform: one.spec().name,
-                hosts: one.twin().hosts(),
-                mirror: format!("XPOST_MIRROR={}", server.url()),
-                server: twin.server,
-                settings: settings
-                    .map(|(key, value)| (key.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_string)))
-                    .collect(),
-                secrets: twin
-                    .secrets
-                    .iter()
-                    .map(|(name, secret)| (name.clone(), secret.expose_secret().to_string()))
-                    .collect(),
-            }
-        })
-        .collect()
+    let twin = account(server, platform, n, home);
+    let settings = twin.settings.as_object().into_iter().flatten();
+    Hint {
+        platform: platform.spec().name,
+        hosts: platform.twin().hosts(),
+        mirror: format!("XPOST_MIRROR={}", server.url()),
+        server: twin.server,
+        settings: settings
+            .map(|(key, value)| (key.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_string)))
+            .collect(),
+        secrets: twin.secrets.iter().map(|(name, secret)| (name.clone(), secret.expose_secret().to_string())).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -83,5 +91,14 @@ mod tests {
                 assert!(given, "the twin's account of {} has no `{}`", hint.platform, field.name);
             }
         }
+    }
+
+    #[test]
+    fn the_second_way_in_is_shown_too() {
+        let server = serve(&ServerOptions::default()).unwrap();
+        let ways = ways(&server, Path::new("home"));
+        assert_eq!(ways.len(), platform::ALL.len() + 1);
+        let discord: Vec<_> = ways.iter().filter(|hint| hint.platform == "discord").collect();
+        assert_eq!(discord.iter().map(|hint| hint.secrets[0].0.as_str()).collect::<Vec<_>>(), ["token", "webhook"]);
     }
 }

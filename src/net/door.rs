@@ -28,7 +28,8 @@ const USER_AGENT: &str = concat!("xpost/", env!("CARGO_PKG_VERSION"), " (+https:
 /// How a door is set up.
 #[derive(Debug, Clone, Default)]
 pub struct DoorOptions {
-    /// `https://host/path` goes to `BASE/host/path` instead; the base must be plain http on loopback.
+    /// `https://host/path` goes to `BASE/host/path` instead, and so does `http` to any host but this machine; the base must be plain
+    /// http on loopback.
     pub mirror: Option<Url>,
     /// Every exchange is written to a file in this directory, secrets replaced.
     pub record: Option<PathBuf>,
@@ -193,16 +194,8 @@ impl Door {
     /// # Errors
     /// A mirror that is not plain http on loopback.
     pub fn new(options: DoorOptions, redactor: Redactor) -> Result<Door, Fault> {
-        if let Some(mirror) = &options.mirror {
-            let loopback = match mirror.host() {
-                Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-                Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-                Some(url::Host::Domain(name)) => name == "localhost",
-                None => false,
-            };
-            if mirror.scheme() != "http" || !loopback {
-                return Err(Fault::local(format!("the mirror must be plain http on loopback, not `{mirror}`")));
-            }
+        if let Some(mirror) = options.mirror.as_ref().filter(|mirror| mirror.scheme() != "http" || !loopback(mirror)) {
+            return Err(Fault::local(format!("the mirror must be plain http on loopback, not `{mirror}`")));
         }
         Ok(Door { options, redactor, client: OnceLock::new() })
     }
@@ -245,7 +238,8 @@ impl Door {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
         let Some(mirror) = &self.options.mirror else { return Ok(url) };
-        if url.scheme() == "http" {
+        // a server on this machine is reached as it is; nothing else leaves it
+        if url.scheme() == "http" && loopback(&url) {
             return Ok(url);
         }
         let mut mirrored = mirror.clone();
@@ -422,6 +416,16 @@ pub(super) fn build(
             webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().filter_map(|der| reqwest::Certificate::from_der(der).ok());
         builder().tls_certs_only(roots).build().map_err(|error| chain(&error))
     })
+}
+
+/// Whether a URL's host is this machine.
+fn loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
 }
 
 /// The causes of a failed request, joined; not reqwest's own words, which hold the URL and with it perhaps a secret.

@@ -14,7 +14,7 @@ mod request;
 
 pub use door::{Answer, Door, DoorOptions, by_status, one_line};
 pub use fault::{Effect, Fault, Kind};
-pub use public::Fetched;
+pub use public::{Fetched, is_public};
 pub use rate::{Rate, parse_retry_at};
 pub use redact::Redactor;
 pub use request::{Body, FilePart, Method, Request};

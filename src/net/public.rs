@@ -120,7 +120,7 @@ async fn public_addresses(url: &Url) -> Result<Vec<SocketAddr>, Fault> {
 
 /// Whether an address belongs to the open internet. By the IANA special-purpose registries (RFC 6890 and its updates, read
 /// 2026-11-21); addresses that carry an IPv4 address inside are judged by it.
-fn is_public(ip: IpAddr) -> bool {
+pub fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => public_v4(ip),
         IpAddr::V6(ip) => public_v6(ip),

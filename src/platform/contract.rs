@@ -14,6 +14,7 @@ use super::spec::{Limits, Repeat, Spec};
 use crate::draft::{CardChoice, Overflow, Poll, Visibility};
 use crate::media::{Card as LinkCard, Media};
 use crate::net::{Answer, Door, Fault, Request, by_status};
+use crate::store::Account;
 use crate::text::Text;
 use crate::twin::Twin;
 
@@ -178,6 +179,20 @@ pub struct AccountInfo {
     pub settings: Value,
     /// What [`Platform::discover`] found, or `Null`.
     pub about: Value,
+}
+
+impl From<&Account> for AccountInfo {
+    fn from(account: &Account) -> AccountInfo {
+        AccountInfo {
+            name: account.name.clone(),
+            platform: account.platform.clone(),
+            server: account.server.clone(),
+            remote_id: account.remote_id.clone(),
+            handle: account.handle.clone(),
+            settings: account.settings.clone(),
+            about: account.about.clone(),
+        }
+    }
 }
 
 impl AccountInfo {

@@ -1,17 +1,14 @@
 //! The rule by which a draft becomes the parts of a target: what every network shares.
 //!
-//! `compose` puts title, tags and link where a network has no field for them; `flow` makes posts of what is too long; `check`
+//! `fit_compose` puts title, tags and link where a network has no field for them; `fit_flow` makes posts of what is too long; `fit_check`
 //! judges media, poll and audience. All of it is pure.
-
-mod check;
-mod compose;
-mod flow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::contract::{Ask, MediaUse, Part, Piece, Rendered};
 use super::spec::{Card, Spec, Title};
+use super::{fit_check, fit_compose, fit_flow};
 use crate::draft::Overflow;
 use crate::text::{Text, Unit};
 
@@ -46,9 +43,9 @@ pub type Encode<'a> = &'a dyn Fn(&Ask, &mut Piece) -> Result<Value, String>;
 pub fn standard(spec: &Spec, ask: &Ask, encode: Encode) -> Rendered {
     let mut out = Rendered::default();
     let content = ask.content;
-    check::audience(spec, ask, &mut out);
-    check::poll(spec, ask, &mut out);
-    let title = compose::native_title(spec, content, policy(spec, content.overflow), &mut out);
+    fit_check::audience(spec, ask, &mut out);
+    fit_check::poll(spec, ask, &mut out);
+    let title = fit_compose::native_title(spec, content, policy(spec, content.overflow), &mut out);
     let mut card = content.card.clone().filter(|_| spec.card == Card::Ours);
     if let Some(dropped) = card.take_if(|_| content.posts.first().is_some_and(|post| !post.media.is_empty())) {
         out.changes.push(PlanNote::new(
@@ -56,8 +53,8 @@ pub fn standard(spec: &Spec, ask: &Ask, encode: Encode) -> Rendered {
             format!("{} shows either media or a link card; the card of `{}` is left out", spec.title, dropped.url),
         ));
     }
-    let posts = compose::posts(spec, ask, card.is_some(), &mut out);
-    let pieces = flow::flow(spec, ask, posts, &mut out);
+    let posts = fit_compose::posts(spec, ask, card.is_some(), &mut out);
+    let pieces = fit_flow::flow(spec, ask, posts, &mut out);
     let of = pieces.len();
     for (index, (text, media)) in pieces.into_iter().enumerate() {
         let first = index == 0;
@@ -71,7 +68,7 @@ pub fn standard(spec: &Spec, ask: &Ask, encode: Encode) -> Rendered {
             card: card.clone().filter(|_| first),
             notes: Vec::new(),
         };
-        check::media(spec, ask, &mut piece, &mut out);
+        fit_check::media(spec, ask, &mut piece, &mut out);
         let carries = piece.title.is_some() || piece.poll.is_some() || piece.card.is_some();
         if piece.text.text.trim().is_empty() && !carries {
             if piece.media.is_empty() {
@@ -104,7 +101,7 @@ pub fn standard(spec: &Spec, ask: &Ask, encode: Encode) -> Rendered {
 }
 
 /// What happens to a text that is too long: the draft's word, else a thread where there are threads.
-fn policy(spec: &Spec, asked: Option<Overflow>) -> Overflow {
+pub(super) fn policy(spec: &Spec, asked: Option<Overflow>) -> Overflow {
     match asked {
         Some(Overflow::Thread) | None if !spec.threads => Overflow::Refuse,
         Some(asked) => asked,
@@ -113,12 +110,12 @@ fn policy(spec: &Spec, asked: Option<Overflow>) -> Overflow {
 }
 
 /// As long as the network counts it.
-fn count(spec: &Spec, ask: &Ask, text: &Text) -> usize {
+pub(super) fn count(spec: &Spec, ask: &Ask, text: &Text) -> usize {
     ask.limits.unit.count(&spec.text.markup.encode(text))
 }
 
 /// The limit for the text of a post with these media.
-fn limit(ask: &Ask, media: &[MediaUse]) -> Option<usize> {
+pub(super) fn limit(ask: &Ask, media: &[MediaUse]) -> Option<usize> {
     match (ask.limits.text, ask.limits.caption.filter(|_| !media.is_empty())) {
         (Some(text), Some(caption)) => Some(text.min(caption)),
         (text, caption) => caption.or(text),
@@ -126,14 +123,14 @@ fn limit(ask: &Ask, media: &[MediaUse]) -> Option<usize> {
 }
 
 /// Whether a text keeps both limits of a post.
-fn fits(spec: &Spec, ask: &Ask, text: &Text, media: &[MediaUse]) -> bool {
+pub(super) fn fits(spec: &Spec, ask: &Ask, text: &Text, media: &[MediaUse]) -> bool {
     let encoded = spec.text.markup.encode(text);
     limit(ask, media).is_none_or(|most| ask.limits.unit.count(&encoded) <= most)
         && spec.text.also.is_none_or(|(unit, most)| unit.count(&encoded) <= most)
 }
 
 /// What a unit counts, for messages.
-fn noun(unit: Unit) -> &'static str {
+pub(super) fn noun(unit: Unit) -> &'static str {
     match unit {
         Unit::Bytes => "bytes",
         Unit::Utf16 => "UTF-16 units",
@@ -143,7 +140,7 @@ fn noun(unit: Unit) -> &'static str {
 }
 
 /// Texts one below the other, an empty line between; empty ones are left out.
-fn paragraphs(texts: &[&Text]) -> Text {
+pub(super) fn paragraphs(texts: &[&Text]) -> Text {
     let mut all = Text::default();
     for text in texts {
         all.paragraph(text);
@@ -152,6 +149,6 @@ fn paragraphs(texts: &[&Text]) -> Text {
 }
 
 /// Whether the title has a field of its own.
-fn has_titles(spec: &Spec) -> bool {
+pub(super) fn has_titles(spec: &Spec) -> bool {
     matches!(spec.title_rule, Title::Native { .. })
 }

@@ -4,6 +4,9 @@
 
 mod contract;
 mod fit;
+mod fit_check;
+mod fit_compose;
+mod fit_flow;
 mod spec;
 #[cfg(test)]
 mod stage;

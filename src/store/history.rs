@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 
 use super::engine::{Error, Store};
-use super::rows::{self, Attempt, DeliveryRow, PartState, PostRow, ms};
+use super::rows::{self, Attempt, DeliveryRow, PartRow, PartState, PostRow, ms};
 
 /// What `history` asks for; everything may be left out.
 #[derive(Debug, Clone, Default)]
@@ -39,14 +39,19 @@ impl Store {
     /// The database failed.
     pub async fn posts(&self, query: Query) -> Result<Vec<PostRow>, Error> {
         self.read(move |c| {
-            let mut sql = String::from("SELECT posts.* FROM posts WHERE 1");
+            let mut sql = String::from("SELECT posts.* FROM ");
             let mut values: Vec<Box<dyn rusqlite::ToSql>> = Vec::new();
-            if let Some(text) = &query.text {
-                sql.push_str(" AND posts.id IN (SELECT rowid FROM posts_fts WHERE posts_fts MATCH ?)");
+            // the full-text index gives its rows newest first, so that a page ends the search however many posts have the word
+            let id = if let Some(text) = &query.text {
+                sql.push_str("posts_fts CROSS JOIN posts ON posts.id = posts_fts.rowid WHERE posts_fts MATCH ?");
                 values.push(Box::new(fts(text)));
-            }
+                "posts_fts.rowid"
+            } else {
+                sql.push_str("posts WHERE 1");
+                "posts.id"
+            };
             if let Some(before) = query.before {
-                sql.push_str(" AND posts.id < ?");
+                sql.push_str(&format!(" AND {id} < ?"));
                 values.push(Box::new(before));
             }
             if let Some(since) = query.since {
@@ -70,12 +75,15 @@ impl Store {
                 sql.push(')');
             }
             if let Some(state) = query.state {
-                sql.push_str(
-                    " AND EXISTS (SELECT 1 FROM deliveries d JOIN parts p ON p.delivery_id = d.id WHERE d.post_id = posts.id AND p.state = ?)",
-                );
-                values.push(Box::new(state));
+                sql.push_str(&match few(state) {
+                    Some(few) => format!(" AND posts.id IN (SELECT d.post_id FROM parts p CROSS JOIN deliveries d ON d.id = p.delivery_id WHERE {few})"),
+                    None => format!(
+                        " AND EXISTS (SELECT 1 FROM deliveries d JOIN parts p ON p.delivery_id = d.id WHERE d.post_id = posts.id AND p.state = '{}')",
+                        state.word()
+                    ),
+                });
             }
-            sql.push_str(" ORDER BY posts.id DESC LIMIT ?");
+            sql.push_str(&format!(" ORDER BY {id} DESC LIMIT ?"));
             values.push(Box::new(query.limit.map_or(-1, |limit| limit as i64)));
             c.prepare_cached(&sql)?.query_map(params_from_iter(values), rows::post)?.collect()
         })
@@ -112,11 +120,29 @@ impl Store {
     /// The database failed.
     pub async fn deliveries_in(&self, state: PartState) -> Result<Vec<DeliveryRow>, Error> {
         self.read(move |c| {
-            with_parts(
+            let which = few(state).unwrap_or_else(|| format!("p.state = '{}'", state.word()));
+            let sql = format!(
+                "SELECT * FROM deliveries WHERE id IN (SELECT p.delivery_id FROM parts p WHERE {which} AND ?1) ORDER BY id"
+            );
+            with_parts(c, &sql, true)
+        })
+        .await
+    }
+
+    /// Deliveries with a part that may be worked on at this time, oldest first, with their parts.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn deliveries_due(&self, due: DateTime<Utc>) -> Result<Vec<DeliveryRow>, Error> {
+        self.read(move |c| {
+            let open = with_parts(
                 c,
-                "SELECT * FROM deliveries WHERE id IN (SELECT delivery_id FROM parts WHERE state = ?1) ORDER BY id",
-                state,
-            )
+                "SELECT * FROM deliveries WHERE id IN (SELECT delivery_id FROM parts
+                 WHERE state IN ('queued','preparing','sending') AND (next_at <= ?1 OR tries > 0)) ORDER BY id",
+                ms(due),
+            )?;
+            let now = |part: &PartRow| !part.state.settled() && part.due(due);
+            Ok(open.into_iter().filter(|delivery| delivery.parts.iter().any(now)).collect())
         })
         .await
     }
@@ -173,6 +199,17 @@ fn with_parts(c: &Connection, sql: &str, value: impl rusqlite::ToSql) -> rusqlit
         delivery.parts = statement.query_map([delivery.id], rows::part)?.collect::<Result<_, _>>()?;
     }
     Ok(deliveries)
+}
+
+/// The condition for a state that few parts are in, in the words of the index that holds only those: SQLite takes such an index
+/// when it finds its condition in the query to the letter.
+fn few(state: PartState) -> Option<String> {
+    let index = match state {
+        PartState::Queued | PartState::Preparing | PartState::Sending => "p.state IN ('queued','preparing','sending')",
+        PartState::Failed | PartState::Unknown => "p.state IN ('failed','unknown')",
+        PartState::Sent | PartState::Cancelled => return None,
+    };
+    Some(format!("{index} AND p.state = '{}'", state.word()))
 }
 
 /// A person's words as an FTS5 query that cannot be a syntax error: each word quoted, phrases and a final `*` kept.

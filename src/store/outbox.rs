@@ -1,5 +1,8 @@
 //! The journal: what is to be posted, what is being posted, what was. Every change of state is one transaction that is on disk
 //! before its caller goes on.
+//!
+//! `CROSS JOIN` holds SQLite to the order that is written: the few parts that are open or owned come first, through the index
+//! that holds only those, however many posts the journal has.
 
 use chrono::{DateTime, Duration, Utc};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
@@ -193,7 +196,7 @@ impl Store {
         self.write(move |tx| {
             let busy: bool = tx
                 .prepare_cached(
-                    "SELECT EXISTS (SELECT 1 FROM parts p JOIN deliveries d ON d.id = p.delivery_id
+                    "SELECT EXISTS (SELECT 1 FROM parts p CROSS JOIN deliveries d ON d.id = p.delivery_id
                      WHERE d.account_id = ?1 AND p.state IN ('preparing','sending') AND p.owner IS NOT NULL)",
                 )?
                 .query_row([account_id], |row| row.get(0))?;
@@ -208,8 +211,9 @@ impl Store {
             // what may be worked on, the most urgent first: a broken-off write, then by age
             let next: Option<(i64, i64)> = tx
                 .prepare_cached(
-                    "SELECT p.id, CASE WHEN p.tries > 0 AND p.next_at > ?4 THEN 0 ELSE p.next_at END AS due FROM parts p JOIN deliveries d ON d.id = p.delivery_id
-                     WHERE p.state IN ('queued','sending') AND d.account_id = ?1
+                    "SELECT p.id, CASE WHEN p.tries > 0 AND p.next_at > ?4 THEN 0 ELSE p.next_at END AS due
+                     FROM parts p CROSS JOIN deliveries d ON d.id = p.delivery_id
+                     WHERE p.state IN ('queued','preparing','sending') AND p.state <> 'preparing' AND d.account_id = ?1
                        AND (?2 IS NULL OR d.id IN (SELECT value FROM json_each(?2)))
                        AND NOT EXISTS (SELECT 1 FROM parts b WHERE b.delivery_id = p.delivery_id AND b.idx < p.idx AND b.state <> 'sent')
                      ORDER BY p.state = 'queued', due > ?3, CASE WHEN due > ?3 THEN due ELSE 0 END, d.id, p.idx LIMIT 1",
@@ -278,7 +282,7 @@ impl Store {
         let ids = scope.ids();
         self.read(move |c| {
             c.prepare_cached(
-                "SELECT DISTINCT d.account_id FROM parts p JOIN deliveries d ON d.id = p.delivery_id
+                "SELECT DISTINCT d.account_id FROM parts p CROSS JOIN deliveries d ON d.id = p.delivery_id
                  WHERE p.state IN ('queued','preparing','sending') AND d.account_id IS NOT NULL
                    AND CASE WHEN ?1 IS NULL THEN p.next_at <= ?2 OR (p.tries > 0 AND p.next_at > ?3) ELSE d.id IN (SELECT value FROM json_each(?1)) END",
             )?
@@ -584,7 +588,7 @@ fn ours(changed: usize) -> Result<(), Error> {
 
 fn open_parts(tx: &Connection, account_id: i64, ids: Option<&str>) -> rusqlite::Result<bool> {
     tx.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM parts p JOIN deliveries d ON d.id = p.delivery_id
+        "SELECT EXISTS (SELECT 1 FROM parts p CROSS JOIN deliveries d ON d.id = p.delivery_id
          WHERE d.account_id = ?1 AND p.state IN ('queued','preparing','sending')
            AND (?2 IS NULL OR d.id IN (SELECT value FROM json_each(?2))))",
     )?

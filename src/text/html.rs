@@ -11,6 +11,13 @@ pub(super) fn encode(text: &Text) -> String {
     out
 }
 
+/// Text for HTML, in an element or in a quoted attribute.
+pub fn escape_html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    escape(text, &mut out);
+    out
+}
+
 /// Text, or the value of an attribute in quotes.
 pub(super) fn escape(text: &str, out: &mut String) {
     for c in text.chars() {
@@ -20,6 +27,7 @@ pub(super) fn escape(text: &str, out: &mut String) {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
+            '\0' => out.push('\u{fffd}'),
             _ => out.push(c),
         }
     }

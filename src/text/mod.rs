@@ -76,10 +76,10 @@ mod markdown;
 mod markup;
 mod mrkdwn;
 mod split;
-pub mod syntax;
 mod url;
 
 pub use count::{URL_LENGTH, Unit};
+pub use html::escape_html;
 pub use markup::Markup;
 pub use split::{TooLong, split, truncate};
 pub use url::is_tld;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::Seen;
 use super::http::Reply;
+use crate::text::escape_html;
 
 const STYLE: &str = include_str!("page.css");
 /// Fetches the page again now and then and swaps the timelines if they changed; a reader who has scrolled or selected text keeps both.
@@ -23,23 +24,6 @@ pub(super) fn reply(timelines: &[(String, Vec<Seen>)]) -> Reply {
         .header("content-security-policy", policy)
         .header("cache-control", "no-store")
         .header("x-content-type-options", "nosniff")
-}
-
-/// Text for HTML, in an element or in a quoted attribute.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\0' => out.push('\u{fffd}'),
-            _ => out.push(c),
-        }
-    }
-    out
 }
 
 fn html(timelines: &[(String, Vec<Seen>)]) -> String {
@@ -68,8 +52,8 @@ fn column(out: &mut String, name: &str, seen: &[Seen]) {
     let _ = write!(
         out,
         "<section style=\"--hue:{hue}\" aria-label=\"{0}\">\n<h2><span class=\"badge\" aria-hidden=\"true\">{1}</span>{0}<small>{2}</small></h2>\n",
-        escape(name),
-        escape(&letter),
+        escape_html(name),
+        escape_html(&letter),
         seen.len()
     );
     if seen.is_empty() {
@@ -88,27 +72,27 @@ fn card(out: &mut String, post: &Seen) {
     let _ = write!(
         out,
         "<article><div class=\"meta\"><b>{}</b><time datetime=\"{}\">{}</time></div>",
-        escape(&post.account),
+        escape_html(&post.account),
         post.at.to_rfc3339(),
         post.at.format("%Y-%m-%d %H:%M:%S"),
     );
     if let Some(to) = &post.reply_to {
-        let _ = write!(out, "<p class=\"reply\">↳ in reply to {}</p>", escape(to));
+        let _ = write!(out, "<p class=\"reply\">↳ in reply to {}</p>", escape_html(to));
     }
     if let Some(title) = &post.title {
-        let _ = write!(out, "<h3>{}</h3>", escape(title));
+        let _ = write!(out, "<h3>{}</h3>", escape_html(title));
     }
     if !post.text.is_empty() {
-        let _ = write!(out, "<p class=\"text\" dir=\"auto\">{}</p>", escape(&post.text));
+        let _ = write!(out, "<p class=\"text\" dir=\"auto\">{}</p>", escape_html(&post.text));
     }
     for medium in &post.media {
         let alt = if medium.alt.is_empty() { "no alt text".to_string() } else { format!("“{}”", medium.alt) };
         let _ = write!(
             out,
             "<div class=\"media\"><span>{}</span><span>{} bytes</span><em>{}</em></div>",
-            escape(&medium.mime),
+            escape_html(&medium.mime),
             medium.bytes,
-            escape(&alt)
+            escape_html(&alt)
         );
     }
     let empty = match &post.extra {
@@ -118,9 +102,9 @@ fn card(out: &mut String, post: &Seen) {
     };
     if !empty {
         let extra = serde_json::to_string_pretty(&post.extra).unwrap_or_default();
-        let _ = write!(out, "<details><summary>more</summary><pre>{}</pre></details>", escape(&extra));
+        let _ = write!(out, "<details><summary>more</summary><pre>{}</pre></details>", escape_html(&extra));
     }
-    let _ = writeln!(out, "<div class=\"id\">{}</div></article>", escape(&post.id));
+    let _ = writeln!(out, "<div class=\"id\">{}</div></article>", escape_html(&post.id));
 }
 
 #[cfg(test)]

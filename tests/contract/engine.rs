@@ -10,7 +10,7 @@ use url::Url;
 use xpost::account::{Secrets, Vault};
 use xpost::deliver::{AddOptions, Engine, Options, Order, Written};
 use xpost::net::{Door, DoorOptions, Fault, Redactor};
-use xpost::platform::{Ask, Content, Platform, Repeat};
+use xpost::platform::{AccountInfo, Ask, Content, Platform, Repeat};
 use xpost::store::{Account, DeliveryRow, Home, NewAccount, PartState, Scope, SecretSource, Store};
 use xpost::twin::{Inject, What, When};
 
@@ -109,15 +109,7 @@ impl<'a> Machine<'a> {
     /// Puts a draft into the journal.
     async fn add(&self, engine: &Engine, content: &Content, options: &AddOptions) -> i64 {
         let account = self.account(engine).await;
-        let info = xpost::platform::AccountInfo {
-            name: account.name.clone(),
-            platform: account.platform.clone(),
-            server: account.server.clone(),
-            remote_id: account.remote_id.clone(),
-            handle: account.handle.clone(),
-            settings: account.settings.clone(),
-            about: account.about.clone(),
-        };
+        let info = AccountInfo::from(&account);
         let limits = self.stage.platform.limits(&info.about);
         let rendered = self.stage.platform.render(&Ask { content, account: Some(&info), limits: &limits });
         assert!(rendered.problems.is_empty(), "{:?}", rendered.problems);

@@ -14,6 +14,11 @@ use xpost::twin::{Server, ServerOptions};
 /// The secret that must never be seen.
 pub const CANARY: &str = "canary-7f3a9c-secret";
 
+#[path = "openapi.rs"]
+mod openapi;
+#[path = "specs.rs"]
+mod specs;
+
 pub struct Machine {
     dir: tempfile::TempDir,
     vars: Vec<(String, String)>,
@@ -175,6 +180,22 @@ impl Machine {
         let mut files = Vec::new();
         walk(&self.home(), &mut files);
         files
+    }
+}
+
+/// Every request of every test is judged by its network's published document.
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let Some(server) = self.server.as_ref().filter(|_| !std::thread::panicking()) else { return };
+        let log = server.log();
+        for platform in platform::ALL {
+            let spec = platform.spec();
+            let own: Vec<_> = log.iter().filter(|exchange| exchange.platform == spec.name).cloned().collect();
+            if let Some(document) = spec.document.filter(|_| !own.is_empty()) {
+                let problems = openapi::check_log(document, &own);
+                assert!(problems.is_empty(), "against the published document `{document}`:\n{}", problems.join("\n"));
+            }
+        }
     }
 }
 

@@ -26,16 +26,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "the document has the files of a message at the bot's route alone; the prose documentation has them at both",
     ),
     ("mastodon", "/api/v2/search", "documented by Mastodon, left out of this document"),
-    (
-        "discord",
-        "/messages: no such path in the document",
-        "the document is a selection and leaves out `GET /channels/{channel_id}/messages`, which Discord documents as Get Channel Messages",
-    ),
-    (
-        "discord",
-        "POST /webhooks/{webhook_id}/{webhook_token}: the part `files[",
-        "the document names `files[n]` for a bot's messages only; Discord documents them under Uploading Files for webhooks too",
-    ),
 ];
 
 /// A loaded document.

@@ -1,9 +1,10 @@
 //! Bluesky, or any other server of the AT Protocol that keeps `app.bsky.feed.post` records.
 
+mod address;
 mod api;
 mod record;
 mod session;
-mod syntax;
+pub mod syntax;
 mod twin;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 
 use self::api::{BlobAnswer, RecordAnswer, StrongRef};
 use self::session::{Facts, Session};
-use self::syntax::AtUri;
+use self::address::AtUri;
 use super::{
     Ask, Card, Cx, Delete, Field, FieldKind, Find, Found, ImageRule, Limits, MediaRule, Piece, PlanNote, Platform, Post,
     Profile, Ready, Receipt, Reference, Rendered, Repeat, Server, Spec, TextRule, Title, TwinAccount, explain_by_status, fit,
@@ -436,7 +437,7 @@ fn xrpc(session: &Session, method: &str) -> String {
 
 /// For addresses: the handle while it is good, else the DID.
 fn name<'a>(handle: &'a str, did: &'a str) -> &'a str {
-    if syntax::is_handle(handle) && handle != "handle.invalid" { handle } else { did }
+    if syntax::handle(handle) && handle != "handle.invalid" { handle } else { did }
 }
 
 fn receipt(facts: &Facts, own: StrongRef, root: Option<&StrongRef>, gates: &[String]) -> Receipt {
@@ -501,7 +502,7 @@ async fn upload(cx: &Cx<'_>, session: &Session, media: &Media) -> Result<Blob, F
 async fn resolve_handle(cx: &Cx<'_>, session: &Session, handle: &str) -> Result<Option<String>, Fault> {
     let url = xrpc(session, "com.atproto.identity.resolveHandle");
     match cx.call(Request::get(url).query("handle", handle)).await {
-        Ok(answer) => Ok(answer.value()["did"].as_str().filter(|did| syntax::is_did(did)).map(str::to_string)),
+        Ok(answer) => Ok(answer.value()["did"].as_str().filter(|did| syntax::did(did)).map(str::to_string)),
         Err(fault) if fault.kind == Kind::Rejected => Ok(None),
         Err(fault) => Err(fault),
     }
@@ -525,7 +526,7 @@ fn missing(fault: &Fault) -> bool {
 async fn read_post(cx: &Cx<'_>, session: &Session, address: &str) -> Result<(StrongRef, Option<StrongRef>), Fault> {
     let no = |why: &str| Fault::new(Kind::Rejected, format!("`{address}` {why}"));
     let mut uri = AtUri::of_post(address).ok_or_else(|| no("is not the address of a Bluesky post"))?;
-    if !syntax::is_did(&uri.repo) {
+    if !syntax::did(&uri.repo) {
         uri.repo = resolve_handle(cx, session, &uri.repo).await?.ok_or_else(|| no("names nobody"))?;
     }
     let found = get_record(cx, session, &uri).await.map_err(|fault| if missing(&fault) { no("is not there") } else { fault })?;

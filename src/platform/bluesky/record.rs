@@ -8,7 +8,8 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::POST;
 use super::api::StrongRef;
-use super::syntax::{AtUri, is_did, is_handle};
+use super::address::AtUri;
+use super::syntax;
 use crate::platform::{Ask, Content, Piece, PlanNote};
 use crate::text::{Kind, Text};
 
@@ -72,10 +73,10 @@ pub fn facets(text: &Text) -> Vec<Value> {
             Kind::Link { url } if url.starts_with("https://") || url.starts_with("http://") => {
                 json!({"$type": "app.bsky.richtext.facet#link", "uri": url})
             }
-            Kind::Mention { handle } if is_did(handle) => {
+            Kind::Mention { handle } if syntax::did(handle) => {
                 json!({"$type": "app.bsky.richtext.facet#mention", "did": handle})
             }
-            Kind::Mention { handle } if is_handle(handle) => {
+            Kind::Mention { handle } if syntax::handle(handle) => {
                 json!({"$type": "app.bsky.richtext.facet#mention", "handle": handle, "did": null})
             }
             Kind::Tag { tag } if fits_tag(tag) => json!({"$type": "app.bsky.richtext.facet#tag", "tag": tag}),

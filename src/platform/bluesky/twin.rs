@@ -9,7 +9,8 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::syntax::{AtUri, is_did, is_handle, is_record_key};
+use super::address::AtUri;
+use super::syntax;
 use super::{IMAGE_BYTES, POST};
 use crate::platform::TwinAccount;
 use crate::twin::{Incoming, Reply, Seen, SeenMedia, Twin};
@@ -194,7 +195,7 @@ impl BlueskyTwin {
                 [".bsky.example"], "inviteCodeRequired": false, "blobUploadLimit": BLOB_LIMIT, "links": {}, "contact": {}})),
             ("GET", "com.atproto.identity.resolveHandle") => {
                 let name = request.query("handle").unwrap_or_default();
-                if !is_handle(name) {
+                if !syntax::handle(name) {
                     return Err(invalid(&format!("Invalid handle (got \"{name}\")")));
                 }
                 let n = number(name).ok_or_else(|| refuse(400, "HandleNotFound", "Unable to resolve handle"))?;
@@ -207,6 +208,16 @@ impl BlueskyTwin {
             ("POST", "com.atproto.repo.putRecord") => {
                 let n = self.bearer(request, Token::Access)?;
                 self.put(n, &request.json())
+            }
+            // xpost never asks for it; other tools that are pointed at `xpost mock` do
+            ("POST", "com.atproto.repo.createRecord") => {
+                let n = self.bearer(request, Token::Access)?;
+                let mut body = request.json();
+                if body["rkey"].is_null() {
+                    self.issued += 1;
+                    body["rkey"] = json!(base32(&self.issued.to_be_bytes()));
+                }
+                self.put(n, &body)
             }
             ("POST", "com.atproto.repo.deleteRecord") => {
                 let n = self.bearer(request, Token::Access)?;
@@ -371,7 +382,7 @@ impl BlueskyTwin {
             for feature in list(&facet["features"]) {
                 let good = match feature["$type"].as_str().unwrap_or_default() {
                     "app.bsky.richtext.facet#link" => feature["uri"].as_str().is_some_and(|uri| uri.contains("://")),
-                    "app.bsky.richtext.facet#mention" => feature["did"].as_str().is_some_and(is_did),
+                    "app.bsky.richtext.facet#mention" => feature["did"].as_str().is_some_and(syntax::did),
                     "app.bsky.richtext.facet#tag" => feature["tag"].as_str().is_some_and(|tag| tag.graphemes(true).count() <= 64),
                     _ => false,
                 };
@@ -457,7 +468,7 @@ fn own(n: usize, body: &Value) -> Result<AtUri, Refusal> {
     }
     let key = get("rkey");
     let tid = key.len() == 13 && key.bytes().all(|byte| byte.is_ascii_lowercase() || (b'2'..=b'7').contains(&byte));
-    if !is_record_key(key) || (get("collection") == POST && !tid) {
+    if !syntax::record_key(key) || (get("collection") == POST && !tid) {
         return Err(invalid(&format!("Invalid record key for {}: Invalid TID string (got \"{key}\") at $", get("collection"))));
     }
     Ok(AtUri { repo: did(n), collection: get("collection").to_string(), key: key.to_string() })
@@ -541,6 +552,13 @@ mod tests {
         assert_eq!(ask(&mut twin, "POST", "repo.deleteRecord", &token, &gone).0, 200);
         assert_eq!(ask(&mut twin, "POST", "repo.deleteRecord", &token, &gone).0, 200);
         assert_eq!(ask(&mut twin, "GET", &name, "", &Value::Null).1["error"], "RecordNotFound");
+        // without a key of one's own, two of the same are two
+        let mut keyless = put("c", key);
+        keyless.as_object_mut().unwrap().remove("rkey");
+        for _ in 0..2 {
+            assert_eq!(ask(&mut twin, "POST", "repo.createRecord", &token, &keyless).0, 200);
+        }
+        assert_eq!(twin.timeline().len(), 2);
     }
 
     #[test]

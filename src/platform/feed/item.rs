@@ -3,6 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
+use crate::text::escape_html;
 use super::site::Site;
 use crate::platform::Post;
 
@@ -22,23 +23,10 @@ pub(super) fn date(item: &Value) -> Option<DateTime<Utc>> {
     Some(DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc))
 }
 
-/// Text for XML and HTML, in an element or in a quoted attribute. Characters that XML 1.0 forbids are dropped.
+/// Text for XML and HTML, in an element or in a quoted attribute. Characters that XML 1.0 forbids are dropped; a carriage return,
+/// bare, would become a line feed.
 pub(super) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            // as a bare character it would become a line feed
-            '\r' => out.push_str("&#13;"),
-            '\t' | '\n' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}' => out.push(c),
-            _ => {}
-        }
-    }
-    out
+    clean(&escape_html(&text.replace('\0', ""))).replace('\r', "&#13;")
 }
 
 /// Drops what no feed can carry from HTML that is written already.

@@ -1,7 +1,7 @@
 //! What a network takes: audience, polls, media, alt texts.
 
-use super::compose::shortened;
-use super::{PlanNote, noun, policy};
+use super::fit::{PlanNote, noun, policy};
+use super::fit_compose::shortened;
 use crate::draft::{Overflow, Visibility};
 use crate::media::Media;
 use crate::platform::contract::{Ask, Piece, Reference, Rendered};

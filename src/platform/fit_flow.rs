@@ -1,7 +1,7 @@
 //! What is too long becomes several posts, or is cut, or stops the target.
 
-use super::compose::{Composed, bare_link};
-use super::{PlanNote, count, fits, limit, noun, paragraphs, policy};
+use super::fit::{PlanNote, count, fits, limit, noun, paragraphs, policy};
+use super::fit_compose::{Composed, bare_link};
 use crate::draft::Overflow;
 use crate::platform::contract::{Ask, MediaUse, Rendered};
 use crate::platform::spec::Spec;

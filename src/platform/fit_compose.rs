@@ -3,7 +3,7 @@
 use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::{PlanNote, has_titles, paragraphs};
+use super::fit::{PlanNote, has_titles, paragraphs};
 use crate::draft::Overflow;
 use crate::platform::contract::{Ask, Content, ContentPost, MediaUse, Reference, Rendered};
 use crate::platform::spec::{Spec, Title};
