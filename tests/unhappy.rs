@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[path = "support/answer.rs"]
+mod answer;
+#[path = "unhappy/answers.rs"]
+mod answers;
 #[path = "support/cli.rs"]
 mod cli;
 #[path = "unhappy/disk.rs"]

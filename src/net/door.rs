@@ -76,6 +76,8 @@ impl Answer {
     /// The body as a type. Where it does not fit, the request may still have taken effect, and the fault says so.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
         serde_json::from_slice(&self.body).map_err(|error| {
+            // the error may quote what the server sent
+            let error = one_line(&error.to_string(), 200);
             let mut fault = Fault::unreadable(format!("{} answered {}: {error}", self.asked, self.kind_of_body()));
             fault.status = Some(self.status);
             fault.request_id.clone_from(&self.request_id);
@@ -178,7 +180,9 @@ pub fn by_status(answer: &Answer) -> Option<Fault> {
     let value = answer.value();
     fault.code = ["code", "error_code", "error"].iter().find_map(|key| match value.get(*key)? {
         Value::Number(number) => Some(number.to_string()),
-        Value::String(text) if text.len() <= 60 && !text.contains(' ') => Some(text.clone()),
+        Value::String(text) if text.len() <= 60 && text.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Some(text.clone())
+        }
         _ => None,
     });
     Some(fault)

@@ -190,11 +190,11 @@ fn a_disk_that_is_full_in_the_middle() {
     }
     use xpost::twin::{Inject, What};
     for (platform, path) in [("mastodon", "/api/v1/statuses"), ("bluesky", "putRecord")] {
-        machine.twins().inject(Inject::new(What::Delay { ms: 2500 }).platform(platform).path(path).method("POST"));
+        machine.twins().inject(Inject::new(What::Delay { ms: 4000 }).platform(platform).path(path).method("POST"));
     }
     let child = start(&machine, &["publish", "--text", "outofroom", "--to", "all"]);
     until("the quick one is in the journal", || count(&machine, "webhook", "outofroom") == 1);
-    std::thread::sleep(Duration::from_millis(700));
+    std::thread::sleep(Duration::from_millis(1000));
     disk.fill(0);
     let run = end(child);
     disk.free();

@@ -153,14 +153,14 @@ fn a_network_that_asks_to_come_later_is_obeyed() {
     let began = Instant::now();
     machine.run(&["publish", "--text", "patient", "--wait", "30"]).good();
     assert!(began.elapsed() >= Duration::from_millis(1900), "{:?}", began.elapsed());
-    machine.twins().inject(limited(2));
+    machine.twins().inject(limited(5));
     let run = machine.run(&["publish", "--text", "impatient", "--wait", "0"]);
     run.ends(5).prints(&["queued", "for "]).says(&["next: xpost run"]);
     assert_eq!(count(&machine, "mastodon", "impatient"), 0);
     // too early: the account rests
     machine.run(&["run", "--wait", "0"]);
     assert_eq!(count(&machine, "mastodon", "impatient"), 0);
-    std::thread::sleep(Duration::from_millis(2200));
+    std::thread::sleep(Duration::from_millis(5200));
     machine.run(&["run", "--wait", "0"]).good().prints(&["sent"]);
     assert_eq!(count(&machine, "mastodon", "impatient"), 1);
     machine.twins().inject(limited(3600));

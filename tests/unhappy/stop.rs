@@ -77,7 +77,7 @@ mod signals {
     fn under_way(machine: &Machine) -> Child {
         machine.write("thread.md", "partone\n\n---\n\nparttwo\n\n---\n\npartthree\n");
         for (platform, path) in [("mastodon", "/api/v1/statuses"), ("telegram", "sendMessage")] {
-            machine.twins().inject(Inject::new(What::Delay { ms: 1500 }).platform(platform).path(path));
+            machine.twins().inject(Inject::new(What::Delay { ms: 3000 }).platform(platform).path(path));
         }
         let child = start(machine, &["publish", "thread.md", "--to", "all"]);
         let sending = || {
@@ -124,9 +124,9 @@ mod signals {
         signal(&child, "-INT");
         let run = end(child);
         run.ends(130);
-        assert!(began.elapsed() < Duration::from_millis(1200), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_millis(2500), "{:?}", began.elapsed());
         assert!(run.err.contains("xpost run"), "it says how to go on: {run:?}");
-        std::thread::sleep(Duration::from_millis(1600));
+        std::thread::sleep(Duration::from_millis(3200));
         machine.run(&["run"]).ends(6).says(&["next: xpost resolve"]);
         assert_eq!(states(&machine, 1, "mastodon"), ["sent", "sent", "sent"]);
         assert_eq!(states(&machine, 1, "telegram"), ["unknown", "queued", "queued"]);

@@ -373,7 +373,7 @@ impl Platform for Network {
         let said = fault.message.to_lowercase();
         match answer.status {
             // Pixelfed saves the key before the work: the first try may have posted, or failed and blocked its own repeat
-            400 if said.contains("duplicate idempotency key") => fault = fault.maybe().code("duplicate_key"),
+            400 if answer.write && said.contains("duplicate idempotency key") => fault = fault.maybe().code("duplicate_key"),
             // Takahē says it with a 400 in plain text
             400 if said.contains("bearer token") || said.contains("access token") => fault.kind = Kind::Auth,
             401 if answer.body.is_empty() => fault.message = "the server does not accept this token".to_string(),
