@@ -36,7 +36,7 @@ Register-ArgumentCompleter -Native -CommandName 'xpost' -ScriptBlock {
             [CompletionResult]::new('preview', 'preview', [CompletionResultType]::ParameterValue, 'Show drafts as they will look on each target')
             [CompletionResult]::new('account', 'account', [CompletionResultType]::ParameterValue, 'Add, list, check and remove accounts; groups and default targets')
             [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'List, search and show what was posted, with every attempt')
-            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Deliver what is due: scheduled posts, and posts that a network asked to try later')
+            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Deliver what is due: scheduled posts, posts that a network asked to try later; take back what has expired')
             [CompletionResult]::new('retry', 'retry', [CompletionResultType]::ParameterValue, 'Try again what failed, from the part that failed on; nothing is posted twice')
             [CompletionResult]::new('resolve', 'resolve', [CompletionResultType]::ParameterValue, 'Settle posts whose outcome is unknown: ask the network, or say yourself what became of them')
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Cancel what is scheduled, waiting or failed; what is being sent right now goes on')

@@ -33,7 +33,7 @@ set edit:completion:arg-completer[xpost] = {|@words|
             cand preview 'Show drafts as they will look on each target'
             cand account 'Add, list, check and remove accounts; groups and default targets'
             cand history 'List, search and show what was posted, with every attempt'
-            cand run 'Deliver what is due: scheduled posts, and posts that a network asked to try later'
+            cand run 'Deliver what is due: scheduled posts, posts that a network asked to try later; take back what has expired'
             cand retry 'Try again what failed, from the part that failed on; nothing is posted twice'
             cand resolve 'Settle posts whose outcome is unknown: ask the network, or say yourself what became of them'
             cand cancel 'Cancel what is scheduled, waiting or failed; what is being sent right now goes on'

@@ -37,7 +37,7 @@ complete -c xpost -n "__fish_xpost_needs_command" -f -a "check" -d 'Check drafts
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "preview" -d 'Show drafts as they will look on each target'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "account" -d 'Add, list, check and remove accounts; groups and default targets'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "history" -d 'List, search and show what was posted, with every attempt'
-complete -c xpost -n "__fish_xpost_needs_command" -f -a "run" -d 'Deliver what is due: scheduled posts, and posts that a network asked to try later'
+complete -c xpost -n "__fish_xpost_needs_command" -f -a "run" -d 'Deliver what is due: scheduled posts, posts that a network asked to try later; take back what has expired'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "retry" -d 'Try again what failed, from the part that failed on; nothing is posted twice'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "resolve" -d 'Settle posts whose outcome is unknown: ask the network, or say yourself what became of them'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "cancel" -d 'Cancel what is scheduled, waiting or failed; what is being sent right now goes on'

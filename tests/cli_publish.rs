@@ -305,3 +305,28 @@ fn the_demo_publishes_to_all_networks_and_leaves_nothing() {
     assert_eq!(run.out.lines().filter(|line| line.starts_with("sent")).count(), platform::ALL.len(), "{run:?}");
     assert!(!machine.home().exists());
 }
+
+#[test]
+fn what_has_expired_is_taken_back_by_the_next_run() {
+    let machine = Machine::with_accounts(&["mastodon", "webhook"]);
+    machine.write("a.md", "+++\nexpires = '1s'\n+++\nshort-lived\n\n---\n\nand its reply\n");
+    let run = machine.run(&["publish", "a.md", "--to", "all"]);
+    run.good();
+    assert!(run.err.contains("Webhook cannot take a post back; `expires` does nothing there"), "{}", run.err);
+    assert_eq!(machine.twins().timeline("mastodon").len(), 2);
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    // a network that has trouble now is asked again at the next run
+    let trouble = xpost::twin::What::Status { status: 503 };
+    machine.twins().inject(xpost::twin::Inject { method: Some("DELETE".into()), ..xpost::twin::Inject::new(trouble) });
+    assert_eq!(machine.json(&["run"])["taken_back"][0]["deleted"], false);
+    let run = machine.run(&["run"]);
+    run.good();
+    assert!(run.out.contains("expired") && run.out.contains("was taken back"), "{}", run.out);
+    assert_eq!(machine.twins().timeline("mastodon").len(), 0);
+    assert_eq!(machine.twins().timeline("webhook").len(), 2);
+    assert_eq!(machine.json(&["run"])["taken_back"], serde_json::json!([]));
+    machine.write("b.md", "+++\nexpires = '2020-01-01 00:00'\n+++\ntoo late\n");
+    let run = machine.run(&["publish", "b.md", "--to", "mastodon"]);
+    run.ends(3);
+    assert!(run.err.contains("the time of `expires` is over"), "{}", run.err);
+}

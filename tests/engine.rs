@@ -297,6 +297,7 @@ impl World {
                 parts: parts.collect(),
                 reply_to: None,
                 quote: None,
+                expires_at: None,
             });
         }
         let written = Written { source: "test".into(), title: None, body: texts.join(" "), hash: texts.join("|") };

@@ -1,6 +1,6 @@
 //! `xpost delete`: takes posts back at the networks that can.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::delivery::{self, Patience};
 use super::docs;
@@ -8,9 +8,8 @@ use super::out::Paint;
 use super::retry::chosen;
 use super::trouble::{Exit, Trouble};
 use super::world::{World, block_on_many};
-use crate::net::{Fault, Kind};
-use crate::platform::Receipt;
-use crate::store::{DeliveryRow, PartState};
+use crate::net::Kind;
+use crate::store::{DeliveryRow, PartRow};
 
 /// Delete a post at the networks that can, and remember it
 #[derive(Debug, clap::Args)]
@@ -30,39 +29,15 @@ pub struct Args {
 pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
     block_on_many(async {
         let deliveries = chosen(world, &args.posts, &args.to, &[]).await?;
-        let there: Vec<&DeliveryRow> = deliveries.iter().filter(|d| d.parts.iter().any(to_delete)).collect();
+        let there: Vec<&DeliveryRow> = deliveries.iter().filter(|d| d.parts.iter().any(PartRow::there)).collect();
         if !args.yes && !there.is_empty() {
             confirm(&there, world)?;
         }
         let engine = delivery::engine(world, Patience::none())?;
-        let store = world.store()?;
         let (mut done, mut failed, mut login) = (0, 0, false);
         let mut results = Vec::new();
         for delivery in there {
-            let result = match delivery.account_id {
-                None => Err(Fault::new(Kind::Local, "its account was removed from xpost")),
-                Some(id) => match store.account_by_id(id).await? {
-                    None => Err(Fault::new(Kind::Local, "its account was removed from xpost")),
-                    Some(account) => engine.session(account).await,
-                },
-            };
-            let result = match result {
-                Ok(session) => {
-                    let mut result = Ok(());
-                    // the end of a thread first, so that no reply is left without its beginning
-                    for part in delivery.parts.iter().rev().filter(|part| to_delete(part)) {
-                        let receipt =
-                            part.receipt.clone().and_then(|receipt| serde_json::from_value::<Receipt>(receipt).ok());
-                        let Some(receipt) = receipt else { continue };
-                        result = engine.delete(&session, part.id, &receipt).await;
-                        if result.is_err() {
-                            break;
-                        }
-                    }
-                    result
-                }
-                Err(fault) => Err(fault),
-            };
+            let result = engine.take_back(delivery).await;
             let (mark, why) = match &result {
                 Ok(()) => {
                     done += 1;
@@ -77,13 +52,7 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
             if !world.out.json {
                 world.out.line(&format!("{mark}  {}{why}", delivery.account));
             }
-            results.push(json!({
-                "post": delivery.post_id,
-                "account": delivery.account,
-                "platform": delivery.platform,
-                "deleted": result.is_ok(),
-                "fault": result.as_ref().err().map_or(Value::Null, docs::fault),
-            }));
+            results.push(docs::taken_back(delivery, &result));
         }
         if world.out.json {
             world.out.document("delete", json!({ "results": results }));
@@ -97,10 +66,6 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
             _ => Exit::Partly,
         })
     })
-}
-
-fn to_delete(part: &crate::store::PartRow) -> bool {
-    part.state == PartState::Sent && part.deleted_at.is_none()
 }
 
 fn confirm(there: &[&DeliveryRow], world: &World) -> Result<(), Trouble> {

@@ -242,9 +242,30 @@ pub fn exit(outcomes: &[Outcome], interrupted: bool) -> Exit {
     }
 }
 
+/// A delivery whose time was over, and what became of taking it back.
+pub struct TakenBack {
+    pub delivery: DeliveryRow,
+    pub result: Result<(), Fault>,
+}
+
 /// Prints what became of everything, and gives the exit code.
 pub fn report(kind: &str, outcomes: &[Outcome], interrupted: bool, world: &World) -> Exit {
-    let exit = exit(outcomes, interrupted);
+    report_with(kind, outcomes, None, interrupted, world)
+}
+
+/// The same for a run that also took posts back.
+pub fn report_with(
+    kind: &str,
+    outcomes: &[Outcome],
+    taken_back: Option<&[TakenBack]>,
+    interrupted: bool,
+    world: &World,
+) -> Exit {
+    let mut exit = exit(outcomes, interrupted);
+    let stuck = || taken_back.into_iter().flatten().filter_map(|one| one.result.as_ref().err());
+    if exit == Exit::Done && stuck().next().is_some() {
+        exit = if stuck().any(|fault| fault.kind == Kind::Auth) { Exit::Login } else { Exit::Partly };
+    }
     if world.out.json {
         let posts: Vec<Value> = outcomes
             .iter()
@@ -261,7 +282,12 @@ pub fn report(kind: &str, outcomes: &[Outcome], interrupted: bool, world: &World
                 })
             })
             .collect();
-        world.out.document(kind, json!({ "exit": exit as u8, "results": posts }));
+        let mut document = json!({ "exit": exit as u8, "results": posts });
+        if let Some(taken_back) = taken_back {
+            document["taken_back"] =
+                taken_back.iter().map(|one| docs::taken_back(&one.delivery, &one.result)).collect();
+        }
+        world.out.document(kind, document);
         return exit;
     }
     let mut rows = Vec::new();
@@ -274,6 +300,14 @@ pub fn report(kind: &str, outcomes: &[Outcome], interrupted: bool, world: &World
             vec![world.out.paint(Paint::Bad, "refused"), refused.target.clone(), why.join("; ")]
         }));
     }
+    rows.extend(taken_back.into_iter().flatten().map(|one| {
+        let (paint, word, why) = match &one.result {
+            Ok(()) => (Paint::Good, "expired", "was taken back".to_string()),
+            Err(fault) => (Paint::Bad, "failed", format!("has expired and is still there: {fault}")),
+        };
+        let says = format!("post {} {}", one.delivery.post_id, one_line(&why));
+        vec![world.out.paint(paint, word), one.delivery.account.clone(), says]
+    }));
     let lines = super::out::table(&["", "", ""], &rows, usize::MAX);
     lines.iter().skip(1).for_each(|line| world.out.line(line));
     next_steps(outcomes, exit, world);
@@ -380,6 +414,7 @@ mod tests {
             once: false,
             reply_to: Value::Null,
             quote: Value::Null,
+            expires_at: None,
             parts,
         }
     }

@@ -123,3 +123,14 @@ pub fn note(note: &PlanNote) -> Value {
 pub fn notes(notes: &[PlanNote]) -> Value {
     notes.iter().map(note).collect()
 }
+
+/// What became of taking a delivery back.
+pub fn taken_back(delivery: &DeliveryRow, result: &Result<(), Fault>) -> Value {
+    json!({
+        "post": delivery.post_id,
+        "account": delivery.account,
+        "platform": delivery.platform,
+        "deleted": result.is_ok(),
+        "fault": result.as_ref().err().map_or(Value::Null, fault),
+    })
+}

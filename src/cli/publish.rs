@@ -11,7 +11,7 @@ use super::{check, out::one_line};
 use crate::account::Target;
 use crate::deliver::{AddOptions, Engine, Order, Written};
 use crate::draft::Draft;
-use crate::platform::{AccountInfo, Repeat};
+use crate::platform::{AccountInfo, PlanNote, Repeat};
 use crate::store::{Account, PartState, Scope};
 
 /// Publish drafts on their targets, each exactly once
@@ -138,8 +138,13 @@ pub async fn send(
         };
         // one transaction for all targets of a time
         let mut orders: BTreeMap<Option<chrono::DateTime<chrono::Utc>>, Vec<Order>> = BTreeMap::new();
-        for (target, plan) in one.targets {
+        let begun = chrono::Utc::now();
+        for (target, mut plan) in one.targets {
             let Target::Account(account) = target else { continue };
+            let expires_at = plan.expires_at(begun);
+            if expires_at.is_some_and(|end| end <= begun) {
+                plan.problems.push(PlanNote::new("expires", "the time of `expires` is over"));
+            }
             if !plan.good() || stopped {
                 if !plan.good() {
                     outcome.refused.push(Refused {
@@ -160,6 +165,7 @@ pub async fn send(
                 parts: plan.parts,
                 reply_to: plan.reply_to,
                 quote: plan.quote,
+                expires_at,
             });
         }
         let mut ids = Vec::new();

@@ -28,6 +28,8 @@ pub struct Order {
     pub parts: Vec<Part>,
     pub reply_to: Option<Reference>,
     pub quote: Option<Reference>,
+    /// To be taken back then.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// How to add.
@@ -67,6 +69,7 @@ impl Engine {
                     plan_hash: order.plan_hash.clone(),
                     reply_to: json(&order.reply_to)?,
                     quote: json(&order.quote)?,
+                    expires_at: order.expires_at,
                     parts: parts.collect::<Result<_, Fault>>()?,
                 })
             })

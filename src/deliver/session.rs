@@ -12,7 +12,7 @@ use super::owner::login_lock;
 use crate::account::Secrets;
 use crate::net::{Fault, Kind, Rate};
 use crate::platform::{AccountInfo, Cx, Delete, Find, Platform, Profile, Receipt, Sink};
-use crate::store::Account;
+use crate::store::{Account, DeliveryRow};
 
 /// What a server said of itself is asked again after this long.
 const ABOUT_AGE: Duration = Duration::hours(24);
@@ -171,6 +171,26 @@ impl Engine {
         account.checked_at = Some(Utc::now());
         self.store().account_update(account.clone()).await.map_err(store_fault)?;
         Ok((account, profile))
+    }
+
+    /// Takes a delivery back: all of its parts that are there, the end of a thread first, so that no reply is left without its
+    /// beginning. What was taken back by the time of an error is remembered.
+    ///
+    /// # Errors
+    /// The account is gone, the network cannot do that, or refuses.
+    pub async fn take_back(&self, delivery: &DeliveryRow) -> Result<(), Fault> {
+        let account = match delivery.account_id {
+            Some(id) => self.store().account_by_id(id).await.map_err(store_fault)?,
+            None => None,
+        };
+        let session = self.session(account.ok_or_else(|| Fault::local("its account was removed from xpost"))?).await?;
+        for part in delivery.parts.iter().rev().filter(|part| part.there()) {
+            let receipt = part.receipt.clone().and_then(|receipt| serde_json::from_value::<Receipt>(receipt).ok());
+            if let Some(receipt) = receipt {
+                self.delete(&session, part.id, &receipt).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes one posted part back.

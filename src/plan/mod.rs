@@ -8,7 +8,7 @@ mod options;
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -92,6 +92,16 @@ impl Plan {
     pub fn good(&self) -> bool {
         self.problems.is_empty()
     }
+
+    /// When the post is to be taken back, if it goes out as planned and now is now.
+    pub fn expires_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self.expires? {
+            Expires::After(seconds) => {
+                self.at.unwrap_or(now).checked_add_signed(TimeDelta::try_seconds(i64::try_from(seconds).ok()?)?)
+            }
+            Expires::At(end) => Some(end),
+        }
+    }
 }
 
 /// Makes the plan for one target. Never fails: what is wrong is among the plan's `problems`.
@@ -111,7 +121,11 @@ pub fn plan(draft: &Draft, facts: &Facts, target: &Target, known: &Known, settin
     notes.problems.extend(rendered.problems);
     notes.warnings.extend(rendered.warnings);
     notes.changes.extend(rendered.changes);
-    let (at, expires) = times(&fields, settings, &mut notes);
+    let (at, mut expires) = times(&fields, settings, &mut notes);
+    if expires.is_some() && target.platform.delete().is_none() {
+        expires = None;
+        notes.warn("expires", format!("{} cannot take a post back; `expires` does nothing there", spec.title));
+    }
     // a quote that became a link in the text is no quote any more
     let quote = content.quote.filter(|_| spec.quotes);
     let hash = hash(&target.name, &rendered.parts, content.reply_to.as_ref(), quote.as_ref());

@@ -147,6 +147,17 @@ impl Store {
         .await
     }
 
+    /// Deliveries whose time is over and of which something is still there, oldest first, with their parts.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn deliveries_expired(&self, now: DateTime<Utc>) -> Result<Vec<DeliveryRow>, Error> {
+        self.read(move |c| {
+            with_parts(c, "SELECT * FROM deliveries WHERE expires_at <= ?1 ORDER BY expires_at, id", ms(now))
+        })
+        .await
+    }
+
     /// All that was tried for a post, in order.
     ///
     /// # Errors

@@ -36,6 +36,8 @@ pub struct NewDelivery {
     pub plan_hash: String,
     pub reply_to: Value,
     pub quote: Value,
+    /// To be taken back then.
+    pub expires_at: Option<DateTime<Utc>>,
     pub parts: Vec<NewPart>,
 }
 
@@ -163,15 +165,16 @@ impl Store {
                 };
                 post_id = Some(post);
                 let inserted = tx.execute(
-                    "INSERT INTO deliveries (post_id, account_id, account, platform, handle, plan_hash, once, reply_to, quote)
-                     SELECT ?1, id, name, platform, handle, ?3, ?4, ?5, ?6 FROM accounts WHERE id = ?2",
+                    "INSERT INTO deliveries (post_id, account_id, account, platform, handle, plan_hash, once, reply_to, quote, expires_at)
+                     SELECT ?1, id, name, platform, handle, ?3, ?4, ?5, ?6, ?7 FROM accounts WHERE id = ?2",
                     params![
                         post,
                         target.account_id,
                         target.plan_hash,
                         add.once_key.is_some(),
                         target.reply_to.to_string(),
-                        target.quote.to_string()
+                        target.quote.to_string(),
+                        target.expires_at.map(ms)
                     ],
                 )?;
                 if inserted == 0 {
@@ -515,6 +518,18 @@ impl Store {
         .await
     }
 
+    /// There is nothing more to be taken back of this delivery, or no way to.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn expired(&self, delivery: i64) -> Result<(), Error> {
+        self.write(move |tx| {
+            tx.execute("UPDATE deliveries SET expires_at = NULL WHERE id = ?1", [delivery])?;
+            Ok(Ok(()))
+        })
+        .await
+    }
+
     /// Remembers that a part was taken back at the network.
     ///
     /// # Errors
@@ -597,16 +612,21 @@ fn open_parts(tx: &Connection, account_id: i64, ids: Option<&str>) -> rusqlite::
 
 /// The delivery that this draft (or once key) has for this account already, unless it was cancelled or deleted as a whole.
 fn existing(tx: &Transaction, add: &Add, account_id: i64) -> rusqlite::Result<Option<(i64, i64)>> {
-    let (column, value) = match &add.once_key {
-        Some(key) => ("p.once_key = ?1", key),
-        None => ("p.once_key IS NULL AND p.draft_hash = ?1", &add.draft_hash),
+    let find = |condition: &str, value: &str| {
+        let sql = format!(
+            "SELECT p.id, d.id FROM posts p JOIN deliveries d ON d.post_id = p.id WHERE {condition} AND d.account_id = ?2
+             AND EXISTS (SELECT 1 FROM parts WHERE delivery_id = d.id AND state <> 'cancelled' AND deleted_at IS NULL)
+             ORDER BY d.id DESC LIMIT 1"
+        );
+        tx.query_row(&sql, params![value, account_id], |row| Ok((row.get(0)?, row.get(1)?))).optional()
     };
-    let sql = format!(
-        "SELECT p.id, d.id FROM posts p JOIN deliveries d ON d.post_id = p.id WHERE {column} AND d.account_id = ?2
-         AND EXISTS (SELECT 1 FROM parts WHERE delivery_id = d.id AND state <> 'cancelled' AND deleted_at IS NULL)
-         ORDER BY d.id DESC LIMIT 1"
-    );
-    tx.query_row(&sql, params![value, account_id], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+    if let Some(key) = &add.once_key
+        && let Some(found) = find("p.once_key = ?1", key)?
+    {
+        return Ok(Some(found));
+    }
+    // with a once key, too: the same draft that was posted here without one is not posted again
+    find("p.once_key IS NULL AND p.draft_hash = ?1", &add.draft_hash)
 }
 
 fn has_delivery(tx: &Transaction, post: i64, account_id: i64) -> rusqlite::Result<bool> {
@@ -671,8 +691,14 @@ fn renew(tx: &Transaction, delivery: i64, target: &NewDelivery, add: &Add, now: 
     }
     tx.execute("DELETE FROM parts WHERE delivery_id = ?1", [delivery])?;
     tx.execute(
-        "UPDATE deliveries SET plan_hash = ?2, reply_to = ?3, quote = ?4 WHERE id = ?1",
-        params![delivery, target.plan_hash, target.reply_to.to_string(), target.quote.to_string()],
+        "UPDATE deliveries SET plan_hash = ?2, reply_to = ?3, quote = ?4, expires_at = ?5 WHERE id = ?1",
+        params![
+            delivery,
+            target.plan_hash,
+            target.reply_to.to_string(),
+            target.quote.to_string(),
+            target.expires_at.map(ms)
+        ],
     )?;
     insert_parts(tx, delivery, target, add, now)
 }

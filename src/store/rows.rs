@@ -129,6 +129,8 @@ pub struct DeliveryRow {
     /// JSON of a reference, or null.
     pub reply_to: Value,
     pub quote: Value,
+    /// To be taken back then.
+    pub expires_at: Option<DateTime<Utc>>,
     pub parts: Vec<PartRow>,
 }
 
@@ -175,6 +177,11 @@ pub struct PartRow {
 pub(super) const LONGEST_WAIT: Duration = Duration::minutes(24 * 60 + 5);
 
 impl PartRow {
+    /// Posted, and not taken back.
+    pub fn there(&self) -> bool {
+        self.state == PartState::Sent && self.deleted_at.is_none()
+    }
+
     /// Whether its time has come; a try that waits for longer than any try may is due, a schedule is not.
     pub fn due(&self, now: DateTime<Utc>) -> bool {
         self.next_at <= now || (self.tries > 0 && self.next_at > now + LONGEST_WAIT)
@@ -264,6 +271,7 @@ pub(super) fn delivery(row: &Row) -> rusqlite::Result<DeliveryRow> {
         once: row.get("once")?,
         reply_to: json(row, "reply_to")?,
         quote: json(row, "quote")?,
+        expires_at: time_opt(row, "expires_at")?,
         parts: Vec::new(),
     })
 }

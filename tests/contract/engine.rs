@@ -115,7 +115,14 @@ impl<'a> Machine<'a> {
         assert!(rendered.problems.is_empty(), "{:?}", rendered.problems);
         let texts: Vec<&str> = content.posts.iter().map(|post| post.text.text.as_str()).collect();
         let written = Written { source: "test".into(), title: None, body: texts.join("\n"), hash: texts.join("|") };
-        let order = Order { account, plan_hash: "p".into(), parts: rendered.parts, reply_to: None, quote: None };
+        let order = Order {
+            account,
+            plan_hash: "p".into(),
+            parts: rendered.parts,
+            reply_to: None,
+            quote: None,
+            expires_at: None,
+        };
         self.stage.ok(engine.add(&written, &[order], options).await)[0].delivery_id
     }
 

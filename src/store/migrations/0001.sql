@@ -52,8 +52,10 @@ CREATE TABLE deliveries (
     once        INTEGER NOT NULL,            -- keys derived from the once key: read back before the first write
     reply_to    TEXT NOT NULL,               -- JSON Reference or null
     quote       TEXT NOT NULL,
+    expires_at  INTEGER,                     -- to be taken back then; null: never, or done
     UNIQUE (post_id, account)
 ) STRICT;
+CREATE INDEX deliveries_expiring ON deliveries(expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX deliveries_by_account ON deliveries(account_id, id);
 
 CREATE TABLE parts (
