@@ -19,6 +19,9 @@ _xpost() {
             xpost,account)
                 cmd="xpost__subcmd__account"
                 ;;
+            xpost,backup)
+                cmd="xpost__subcmd__backup"
+                ;;
             xpost,cancel)
                 cmd="xpost__subcmd__cancel"
                 ;;
@@ -116,7 +119,7 @@ _xpost() {
 
     case "${cmd}" in
         xpost)
-            opts="-q -v -h -V --json --quiet --verbose --color --help --version publish check preview account history run retry resolve cancel delete platforms doctor mock demo completions man"
+            opts="-q -v -h -V --json --quiet --verbose --color --help --version publish check preview account history run retry resolve cancel delete platforms doctor backup mock demo completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -326,6 +329,24 @@ _xpost() {
         xpost__subcmd__account__subcmd__show)
             opts="-q -v -h --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        xpost__subcmd__backup)
+            opts="-q -v -h --force --json --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

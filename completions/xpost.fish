@@ -44,6 +44,7 @@ complete -c xpost -n "__fish_xpost_needs_command" -f -a "cancel" -d 'Cancel what
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "delete" -d 'Delete a post at the networks that can, and remember it'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "platforms" -d 'Show the networks and what each can do'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "doctor" -d 'Look at settings, store, keyring, accounts and what is waiting, and say what to do'
+complete -c xpost -n "__fish_xpost_needs_command" -f -a "backup" -d 'Copy accounts and history into a file, whole as of one moment'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "mock" -d 'Serve stand-ins of all networks on this machine, to test a pipeline without posting anything'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "demo" -d 'Publish an example to stand-ins of all networks: no account, no network, nothing leaves this machine'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
@@ -368,6 +369,14 @@ complete -c xpost -n "__fish_xpost_using_subcommand doctor" -l json -d 'One JSON
 complete -c xpost -n "__fish_xpost_using_subcommand doctor" -s q -l quiet -d 'Only results, warnings and errors'
 complete -c xpost -n "__fish_xpost_using_subcommand doctor" -s v -l verbose -d 'Tell what is done; twice: every request (never a secret)'
 complete -c xpost -n "__fish_xpost_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c xpost -n "__fish_xpost_using_subcommand backup" -l color -d 'Colour: `auto` on a terminal, unless `NO_COLOR` is set' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c xpost -n "__fish_xpost_using_subcommand backup" -l force -d 'Replace the file if there is one'
+complete -c xpost -n "__fish_xpost_using_subcommand backup" -l json -d 'One JSON document on standard output (docs/json.md)'
+complete -c xpost -n "__fish_xpost_using_subcommand backup" -s q -l quiet -d 'Only results, warnings and errors'
+complete -c xpost -n "__fish_xpost_using_subcommand backup" -s v -l verbose -d 'Tell what is done; twice: every request (never a secret)'
+complete -c xpost -n "__fish_xpost_using_subcommand backup" -s h -l help -d 'Print help'
 complete -c xpost -n "__fish_xpost_using_subcommand mock" -l port -d '0 takes any free port' -r
 complete -c xpost -n "__fish_xpost_using_subcommand mock" -l delay -d 'Every answer waits so long' -r
 complete -c xpost -n "__fish_xpost_using_subcommand mock" -l dir -d 'Where stand-ins of this machine (feed) may write; a temporary directory otherwise' -r -F

@@ -39,6 +39,7 @@ fn the_version_says_which_xpost_it_is() {
     let long = machine.run(&["--version"]);
     assert!(long.good().out.starts_with(&format!("xpost {}\n", env!("CARGO_PKG_VERSION"))), "{}", long.out);
     assert!(long.out.contains("not the Go tool of the same name"), "{}", long.out);
+    assert!(long.out.contains("posts to X, Mastodon and Bluesky"), "{}", long.out);
     assert!(!machine.home().exists());
 }
 
@@ -70,4 +71,24 @@ fn wrong_use_is_told_and_ends_with_2() {
         text.push_str(&format!("===== xpost {}\n{}", arguments.join(" "), run.all()));
     }
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_network_in_full_is_said_in_words() {
+    let machine = Machine::new();
+    let run = machine.run(&["platforms", "mastodon"]);
+    assert!(
+        run.good().out.contains("500 characters (a link counts 23, `@ann@example.org` as `@ann`)\n"),
+        "{}",
+        run.out
+    );
+    for platform in xpost::platform::ALL {
+        let spec = platform.spec();
+        let run = machine.run(&["platforms", spec.name]);
+        for field in spec.fields.iter().chain(spec.options) {
+            if let xpost::platform::FieldKind::Choice(words) = field.kind {
+                assert!(run.out.contains(&format!("{} ({}", field.name, words.join(", "))), "{}", run.out);
+            }
+        }
+    }
 }

@@ -65,6 +65,7 @@ fn every_document_is_valid() {
     take(&["platforms"]);
     take(&["history", "show", "999"]);
     take(&["doctor"]);
+    take(&["backup", "copy.db"]);
     take(&["demo", "--delay", "0"]);
     documents.push(mock(&machine));
     for document in &documents {

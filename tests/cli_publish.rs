@@ -105,7 +105,7 @@ fn what_is_scheduled_waits_and_can_be_cancelled() {
 fn a_once_key_holds_on_a_machine_without_memory() {
     let server = xpost::mock::serve(&xpost::twin::ServerOptions::default()).unwrap();
     let mut posts = 0;
-    for _ in 0..2 {
+    for word in ["sent", "found"] {
         let mut machine = Machine::new();
         machine.set("XPOST_MIRROR", &server.url());
         machine.server = None;
@@ -115,7 +115,12 @@ fn a_once_key_holds_on_a_machine_without_memory() {
         arguments.extend(["--set", &set]);
         use secrecy::ExposeSecret;
         machine.run_with(&arguments, twin.secrets["password"].expose_secret().as_bytes()).good();
-        machine.run(&["publish", "--text", "Ferris 2.0 is out", "--once", "v2.0"]).good();
+        let publish = ["publish", "--text", "Ferris 2.0 is out", "--once", "v2.0"];
+        let run = machine.run(&publish);
+        assert!(run.good().out.starts_with(&format!("{word} ")), "{run:?}");
+        let again = machine.json(&publish);
+        assert_eq!(again["results"][0]["post"]["deliveries"][0]["state"], "sent");
+        assert_eq!(again["results"][0]["found"].as_array().unwrap().len(), usize::from(word == "found"), "{again:#}");
         posts = server.timeline("bluesky").len();
     }
     assert_eq!(posts, 1);
@@ -252,6 +257,26 @@ fn a_project_brings_its_accounts_and_groups() {
     machine.set("XPOST_FEDI_TOKEN", twin.secrets["token"].expose_secret());
     machine.run(&["publish", "--text", "hello"]).good();
     assert_eq!(machine.twins().timeline("mastodon").len(), 1);
+}
+
+#[test]
+fn the_directory_of_a_project_begins_at_its_file() {
+    let machine = Machine::with_twins();
+    machine.write("xpost.toml", "to = ['site']\n[accounts.site]\nplatform = 'feed'\ndirectory = 'public/notes'\n");
+    machine.write("deep/down/a.md", "hello\n");
+    let mut command = machine.command(&["publish", "a.md"]);
+    let output = command.current_dir(machine.path("deep/down")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(machine.path("public/notes/feed.json").is_file());
+    assert!(!machine.path("deep/down/public").exists());
+}
+
+#[test]
+fn a_post_without_an_address_is_said_without_one() {
+    let machine = Machine::with_accounts(&["webhook"]);
+    machine.run(&["publish", "--text", "hello"]).good();
+    let again = machine.run(&["publish", "--text", "hello"]);
+    assert!(again.good().err.contains("already posted to webhook; nothing is sent again"), "{}", again.err);
 }
 
 #[test]

@@ -20,7 +20,15 @@ fn without_a_keyring_there_is_an_error_with_the_way_out_and_nothing_in_plain_tex
     let run = machine.run_with(ADD, CANARY.as_bytes());
     run.ends(1);
     assert!(run.err.contains("the account was not added: the keyring cannot be reached"), "{}", run.err);
-    assert!(run.err.contains("next: xpost account add mastodon --name ring --secret file"), "{}", run.err);
+    let next =
+        "next: xpost account add mastodon --name ring --server mastodon.example --stdin --offline --secret file\n";
+    assert!(run.err.contains(next), "{}", run.err);
+    assert!(!run.err.contains("account login"), "there is no account to log in to: {}", run.err);
+    // it is said before anything is asked: here nothing is given at all
+    let bare = machine.run(&["account", "add", "telegram", "--set", "chat=my chat"]);
+    bare.ends(1);
+    let next = "next: xpost account add telegram --set 'chat=my chat' --secret file\n";
+    assert!(bare.err.contains("the keyring cannot be reached") && bare.err.contains(next), "{}", bare.err);
     assert!(!run.err.contains(CANARY) && !run.out.contains(CANARY));
     for (path, bytes) in machine.files() {
         assert!(!String::from_utf8_lossy(&bytes).contains(CANARY), "{}", path.display());

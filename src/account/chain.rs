@@ -105,6 +105,18 @@ impl Chain {
         }
     }
 
+    /// Deletes what is kept for an account that there is no more: its secrets, and the files that locked them and its login.
+    ///
+    /// # Errors
+    /// A `local` fault: the secrets are still there.
+    pub async fn erase(&self, account: &Account) -> Result<(), Fault> {
+        self.forget(account).await?;
+        for lock in [self.lock(account), self.locks.join(format!("login-{}.lock", account.id))] {
+            drop(std::fs::remove_file(lock));
+        }
+        Ok(())
+    }
+
     /// Whether there is a keyring that can be written.
     ///
     /// # Errors
@@ -139,8 +151,7 @@ impl Chain {
 
     /// Read, change, write, under a lock that other processes respect.
     async fn write(&self, account: &Account, secrets: &Secrets, all: bool) -> Result<(), Fault> {
-        let (key, path, lock) =
-            (key(account), self.file(account), self.locks.join(format!("secret-{}.lock", key(account))));
+        let (key, path, lock) = (key(account), self.file(account), self.lock(account));
         let in_keyring = account.secret == SecretSource::Keyring;
         let new = secrets.clone();
         let limit = if in_keyring { KEYRING_LIMIT } else { backend::COMMAND_LIMIT };
@@ -159,6 +170,10 @@ impl Chain {
 
     fn file(&self, account: &Account) -> PathBuf {
         self.secrets.join(format!("{}.json", key(account)))
+    }
+
+    fn lock(&self, account: &Account) -> PathBuf {
+        self.locks.join(format!("secret-{}.lock", key(account)))
     }
 
     fn learn(&self, secrets: &Secrets) {
@@ -191,7 +206,11 @@ impl Vault for Chain {
                 Secrets::new()
             }
             Err(mut fault) => {
-                let message = fault.message.replace("account login NAME", &format!("account login {}", account.name));
+                let way = format!(
+                    "unlock it, or keep the secret elsewhere with `xpost account login {} --secret file`, or set it in the environment",
+                    account.name
+                );
+                let message = fault.message.replace(keyring::WAY_OUT, &way);
                 fault.message = format!("account `{}`: {message}", account.name);
                 return Err(fault);
             }
@@ -202,14 +221,15 @@ impl Vault for Chain {
             return Err(Fault::new(
                 Kind::Auth,
                 format!(
-                    "account `{name}` has no `{field}`{place}; run `xpost account login {name}` or set `{variable}`",
+                    "account `{name}`{NO}`{field}`{place}; run `xpost account login {name}` or set `{variable}`",
                     name = account.name,
                     field = missing.name,
                     place = match account.secret {
                         SecretSource::Keyring => " in the keyring",
                         SecretSource::File => " in its secrets file",
                         SecretSource::Command { .. } => " in what its command prints",
-                        SecretSource::Environment | SecretSource::None => "",
+                        SecretSource::Environment => " in the environment",
+                        SecretSource::None => "",
                     },
                     variable = variable(&account.name, missing.name),
                 ),
@@ -231,6 +251,15 @@ impl Vault for Chain {
         }
         self.write(account, renewed, false).await
     }
+}
+
+/// What the fault of [`Vault::load`] for a missing secret says between the account and the field.
+const NO: &str = " has no ";
+
+/// Whether this fault, perhaps from a journal, is that of an account that has no secret here: nobody refused anything.
+pub fn missing(fault: &Fault) -> bool {
+    let named = || fault.message.strip_prefix("account `")?.split_once('`');
+    fault.kind == Kind::Auth && fault.status.is_none() && named().is_some_and(|(_, rest)| rest.starts_with(NO))
 }
 
 /// What an account's entry is called: the same after a rename, and never that of another account, not even of another home.
@@ -357,7 +386,10 @@ mod tests {
         world.store.account_rename("work", "play").await.unwrap();
         let renamed = world.store.account("play").await.unwrap().unwrap();
         assert_eq!(plain(&chain.load(&renamed).await.unwrap()), [("session", "s1"), ("token", "t0ken-1")]);
-        chain.forget(&renamed).await.unwrap();
+        chain.erase(&renamed).await.unwrap();
+        for left in [world.home.locks(), world.home.secrets()] {
+            assert_eq!(std::fs::read_dir(&left).unwrap().count(), 0, "{}", left.display());
+        }
         let fault = chain.load(&renamed).await.unwrap_err();
         assert_eq!(fault.kind, Kind::Auth);
         assert_eq!(
@@ -377,7 +409,8 @@ mod tests {
         world.chain(&[("XPOST_MAIN_TOKEN", "env-token")]).keep(&shadowed, &secrets(&[("session", "s")])).await.unwrap();
         assert!(!world.home.secrets().exists());
         let missing = world.chain(&[]).load(&outside).await.unwrap_err();
-        assert_eq!(missing.kind, Kind::Auth);
+        assert!(super::missing(&missing) && missing.message.contains("`token` in the environment; "), "{missing}");
+        assert!(!super::missing(&Fault::new(Kind::Auth, "account `ci` was suspended")));
     }
 
     #[tokio::test]

@@ -12,8 +12,9 @@ use crate::net::Fault;
 /// The service that all entries are kept under.
 const SERVICE: &str = "xpost";
 
-/// How to do without a keyring, for messages.
-pub const WAY_OUT: &str = "unlock it, or keep the secret elsewhere with `xpost account login NAME --secret file`, or set it in the environment";
+/// How to do without a keyring, for messages; where the account is known, [`super::chain`] says it with its name.
+pub const WAY_OUT: &str =
+    "unlock it, or keep the secret in a private file (`--secret file`) or in the environment (`--secret env`)";
 
 /// What the keyring holds for this key; `None` where it certainly holds nothing.
 pub fn read(key: &str) -> Result<Option<Secrets>, Fault> {

@@ -42,9 +42,11 @@ pub struct Declared {
     pub settings: Value,
 }
 
-/// What the reader must know of a platform: the fields that are not secret, and those that are.
+/// What the reader must know of a platform: the fields that are not secret, those of them that name a directory, and the secret ones.
 pub struct Known<'a> {
     pub settings: Vec<&'a str>,
+    /// A relative one begins at the directory of the file: the file means the same wherever in the project one stands.
+    pub directories: Vec<&'a str>,
     pub secrets: Vec<&'a str>,
 }
 
@@ -122,8 +124,13 @@ impl Project {
                         ));
                     }
                     key if fits.settings.contains(&key) || LimitOverrides::NAMES.contains(&key) => {
-                        let value = serde_json::to_value(value.get_ref())
-                            .map_err(|error| at(value.span(), format!("`{key}`: {error}")))?;
+                        let wrong = |error: String| at(value.span(), format!("`{key}`: {error}"));
+                        let mut value = serde_json::to_value(value.get_ref()).map_err(|e| wrong(e.to_string()))?;
+                        if let (true, Some(named)) = (fits.directories.contains(&key), value.as_str()) {
+                            let base = path.parent().unwrap_or(Path::new(""));
+                            let whole = std::path::absolute(base.join(named)).map_err(|e| wrong(e.to_string()))?;
+                            value = Value::from(whole.to_string_lossy());
+                        }
                         settings.insert(key.to_string(), value);
                     }
                     key => {
@@ -187,7 +194,8 @@ impl Declared {
         } else {
             None
         };
-        let ours = matches!(own.secret, SecretSource::Keyring | SecretSource::File);
+        // only what the environment gives can have come from a project; all else the user set up
+        let ours = own.secret != SecretSource::Environment;
         let setting = |(key, value): (&String, &Value)| (own.settings.get(key) != Some(value)).then(|| key.clone());
         let changed = self.settings.as_object().and_then(|settings| settings.iter().find_map(setting));
         let differs = differs.map(str::to_string).or_else(|| changed.clone().filter(|_| ours));
@@ -212,7 +220,11 @@ mod tests {
     use super::*;
 
     fn known(platform: &str) -> Option<Known<'static>> {
-        (platform == "telegram").then(|| Known { settings: vec!["chat", "silent"], secrets: vec!["token"] })
+        (platform == "telegram").then(|| Known {
+            settings: vec!["chat", "silent"],
+            directories: Vec::new(),
+            secrets: vec!["token"],
+        })
     }
 
     fn read(text: &str) -> Result<Project, String> {
@@ -301,11 +313,39 @@ mod tests {
         let error = declared("@b", SecretSource::Environment).merge(&store, "https://evil.example").await.unwrap_err();
         assert!(error.to_string().contains("differ in `server`"), "{error}");
         let mut own = second;
-        own.secret = SecretSource::Keyring;
-        store.account_update(own.clone()).await.unwrap();
-        let error = declared("@c", SecretSource::Environment).merge(&store, "https://one.example").await.unwrap_err();
-        assert!(error.to_string().contains("differ in `chat`"), "{error}");
-        let same = declared("@b", SecretSource::Environment).merge(&store, "https://one.example").await.unwrap();
-        assert_eq!(same.secret, SecretSource::Keyring);
+        for secret in
+            [SecretSource::Keyring, SecretSource::None, SecretSource::Command { command: vec!["pass".into()] }]
+        {
+            own.secret = secret.clone();
+            store.account_update(own.clone()).await.unwrap();
+            let error =
+                declared("@c", SecretSource::Environment).merge(&store, "https://one.example").await.unwrap_err();
+            assert!(error.to_string().contains("differ in `chat`"), "{error}");
+            let same = declared("@b", SecretSource::Environment).merge(&store, "https://one.example").await.unwrap();
+            assert_eq!(same.secret, secret);
+        }
+    }
+
+    #[test]
+    fn a_directory_begins_at_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(NAME);
+        let known = |platform: &str| {
+            (platform == "feed").then(|| Known {
+                settings: vec!["directory", "title"],
+                directories: vec!["directory"],
+                secrets: Vec::new(),
+            })
+        };
+        let elsewhere = dir.path().join("elsewhere");
+        for (written, meant) in
+            [("site/out".to_string(), dir.path().join("site/out")), (elsewhere.display().to_string(), elsewhere)]
+        {
+            let text = format!("[accounts.site]\nplatform = 'feed'\ntitle = 'site'\ndirectory = '{written}'\n");
+            std::fs::write(&path, text).unwrap();
+            let project = Project::read(&path, &["feed"], &known).unwrap();
+            assert_eq!(Path::new(project.accounts[0].settings["directory"].as_str().unwrap()), meant);
+            assert_eq!(project.accounts[0].settings["title"], "site");
+        }
     }
 }

@@ -226,7 +226,7 @@ async fn remove(name: &str, history: bool, world: &World) -> Result<Exit, Troubl
     let chain = world.chain()?;
     let store = world.store()?;
     let cancelled = store.account_remove(account.id, history).await?;
-    chain.forget(&account).await.map_err(|fault| {
+    chain.erase(&account).await.map_err(|fault| {
         Trouble::local(format!(
             "account `{}` is removed, but its secret could not be deleted: {}",
             account.name, fault.message

@@ -13,11 +13,11 @@ use super::delivery;
 use super::input::words;
 use super::trouble::{Exit, Trouble};
 use super::world::{World, platform_names, platform_of, server_of};
-use crate::account::{LimitOverrides, Secrets, valid_name, variable};
+use crate::account::{Chain, LimitOverrides, Secrets, valid_name, variable};
 use crate::draft::did_you_mean;
 use crate::net::Fault;
 use crate::platform::{Field, FieldKind, Server, Spec};
-use crate::store::{NewAccount, SecretSource, Store};
+use crate::store::{Account, NewAccount, SecretSource, Store};
 
 /// Add an account: asks for what the network needs and says who it is
 ///
@@ -99,8 +99,8 @@ pub async fn add(args: Args, world: &World) -> Result<Exit, Trouble> {
         return Ok(Exit::Done);
     }
     let store = world.store()?;
-    let name = match args.name {
-        Some(name) => name,
+    let name = match &args.name {
+        Some(name) => name.clone(),
         None => free_name(&store, spec.name).await?,
     };
     valid_name(&name).map_err(Trouble::usage)?;
@@ -112,12 +112,24 @@ pub async fn add(args: Args, world: &World) -> Result<Exit, Trouble> {
     distinct_variables(&store, &name, None).await?;
     let mut settings = settings(spec, &args.set)?;
     let ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !args.how.stdin && !world.out.json;
-    if ask && !world.out.quiet {
-        world.out.say(platform.setup().trim_end());
-        world.out.say("");
-    }
-    let server = server(spec, args.server, &name, ask)?;
+    let server = server(spec, args.server.as_deref(), &name, ask)?;
     let source = source(&args.how, spec)?;
+    let chain = world.chain()?;
+    if source == SecretSource::Keyring {
+        chain.keyring().await.map_err(|fault| not_kept(&fault, &args, spec))?;
+    }
+    if ask && !world.out.quiet {
+        world.out.say(&format!("{}\n", steps(platform.setup())));
+        world.out.say(&format!("all of it: xpost account add {} --help-setup\n", spec.name));
+    }
+    let server = match server {
+        Some(server) => server,
+        None => {
+            let example = if let Server::Own(example) = spec.server { example } else { "https://example.org" };
+            let typed = prompt(&format!("server (such as {example})"), false, true)?;
+            server_of(spec, Some(&typed)).map_err(Trouble::usage)?
+        }
+    };
     let secrets = fields(spec, &name, &args.how, &source, ask, &mut settings)?;
     let account = store
         .account_add(NewAccount {
@@ -128,16 +140,12 @@ pub async fn add(args: Args, world: &World) -> Result<Exit, Trouble> {
             secret: source.clone(),
         })
         .await?;
-    let chain = world.chain()?;
-    let kept = if matches!(source, SecretSource::Keyring | SecretSource::File) && !secrets.is_empty() {
-        chain.replace(&account, &secrets).await
-    } else {
-        Ok(())
-    };
-    if let Err(fault) = kept {
-        store.account_remove(account.id, false).await?;
-        return Err(Trouble::local(format!("the account was not added: {}", fault.message))
-            .next(format!("xpost account add {} --name {name} --secret file", spec.name)));
+    if matches!(source, SecretSource::Keyring | SecretSource::File)
+        && !secrets.is_empty()
+        && let Err(fault) = chain.replace(&account, &secrets).await
+    {
+        take_back(&store, &chain, &account).await?;
+        return Err(not_kept(&fault, &args, spec));
     }
     if args.how.offline {
         return say(world, "account", &format!("added `{name}` on {}, not checked", spec.title), &store, &name).await;
@@ -152,8 +160,7 @@ pub async fn add(args: Args, world: &World) -> Result<Exit, Trouble> {
             say(world, "account", &sentence, &store, &name).await
         }
         Err(mut trouble) => {
-            drop(chain.forget(&account).await);
-            store.account_remove(account.id, false).await?;
+            take_back(&store, &chain, &account).await?;
             trouble.message = format!("the account was not added: {}", trouble.message);
             Err(trouble.next(format!("xpost account add {} --help-setup", spec.name)))
         }
@@ -169,13 +176,24 @@ pub async fn login(args: LoginArgs, world: &World) -> Result<Exit, Trouble> {
         return Err(Trouble::usage(format!("{} needs no secret", spec.title)));
     }
     let ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !args.how.stdin && !world.out.json;
-    if args.how.secret.is_some() || matches!(account.secret, SecretSource::None) {
+    let chain = world.chain()?;
+    // a login for what the environment should give, and does not, means: keep it from now on
+    let unset = || chain.given(&account.name, &account.platform).iter().all(|given| !given.set);
+    let elsewhere = match account.secret {
+        SecretSource::None => true,
+        SecretSource::Environment => (ask || args.how.stdin) && unset(),
+        _ => false,
+    };
+    if args.how.secret.is_some() || elsewhere {
         account.secret = source(&args.how, spec)?;
+    }
+    if account.secret == SecretSource::Keyring {
+        let way = format!("xpost account login {} --secret file", account.name);
+        chain.keyring().await.map_err(|fault| Trouble::from(fault).next(way))?;
     }
     let mut settings = account.settings.as_object().cloned().unwrap_or_default();
     let secrets = fields(spec, &account.name, &args.how, &account.secret, ask, &mut settings)?;
     let store = world.store()?;
-    let chain = world.chain()?;
     let before = crate::account::Vault::load(&chain, &old).await.ok();
     if matches!(account.secret, SecretSource::Keyring | SecretSource::File) {
         chain.replace(&account, &secrets).await?;
@@ -216,6 +234,52 @@ pub async fn login(args: LoginArgs, world: &World) -> Result<Exit, Trouble> {
             Err(trouble)
         }
     }
+}
+
+/// Leaves nothing of an account that was not to be.
+async fn take_back(store: &Store, chain: &Chain, account: &Account) -> Result<(), Trouble> {
+    drop(chain.erase(account).await);
+    store.account_remove(account.id, false).await?;
+    Ok(())
+}
+
+/// The secret cannot be kept where it should; the way on is the person's own command with another place.
+fn not_kept(fault: &Fault, args: &Args, spec: &Spec) -> Trouble {
+    let mut words = vec!["xpost".to_string(), "account".into(), "add".into(), spec.name.into()];
+    let pairs = args.set.iter().map(|pair| ("--set", pair));
+    let named = [("--name", &args.name), ("--server", &args.server)];
+    for (flag, value) in named.into_iter().filter_map(|(flag, value)| Some((flag, value.as_ref()?))).chain(pairs) {
+        words.extend([flag.to_string(), quoted(value)]);
+    }
+    let flags = [("--stdin", args.how.stdin), ("--offline", args.how.offline)];
+    words.extend(flags.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag.to_string()));
+    words.extend(["--secret".into(), "file".into()]);
+    Trouble::local(format!("the account was not added: {}", fault.message)).next(words.join(" "))
+}
+
+/// A word as a shell takes it for one.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=@,+%".contains(c);
+    match word {
+        word if !word.is_empty() && word.chars().all(plain) => word.to_string(),
+        word if cfg!(windows) => format!("\"{}\"", word.replace('"', "\\\"")),
+        word => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+/// The short of a `setup.md`: from its beginning to the end of its first numbered steps.
+fn steps(setup: &str) -> &str {
+    let mut numbered = false;
+    let mut end = 0;
+    for line in setup.split_inclusive('\n') {
+        let step = line.split_once(". ").is_some_and(|(number, _)| number.parse::<u8>().is_ok());
+        if numbered && !step && !line.starts_with(' ') && !line.trim().is_empty() {
+            break;
+        }
+        numbered |= step;
+        end += line.len();
+    }
+    setup[..end].trim_end()
 }
 
 /// Who it was that said no: the network, or something on the way to it.
@@ -259,12 +323,13 @@ fn env(name: &str, field: &str) -> Option<String> {
     std::env::var(variable(name, field)).ok().filter(|value| !value.is_empty())
 }
 
-fn server(spec: &Spec, typed: Option<String>, name: &str, ask: bool) -> Result<String, Trouble> {
-    let mut typed = typed.or_else(|| env(name, "server"));
-    if let (None, Server::Own(example), true) = (&typed, spec.server, ask) {
-        typed = Some(prompt(&format!("server (such as {example})"), false, true)?);
+/// The server that was named or is the network's own; `None` where the person must be asked.
+fn server(spec: &Spec, typed: Option<&str>, name: &str, ask: bool) -> Result<Option<String>, Trouble> {
+    let named = typed.map(str::to_string).or_else(|| env(name, "server"));
+    if ask && named.is_none() && matches!(spec.server, Server::Own(_)) {
+        return Ok(None);
     }
-    server_of(spec, typed.as_deref()).map_err(Trouble::usage)
+    server_of(spec, named.as_deref()).map(Some).map_err(Trouble::usage)
 }
 
 fn source(how: &How, spec: &Spec) -> Result<SecretSource, Trouble> {
@@ -467,4 +532,29 @@ fn prompt(label: &str, hidden: bool, required: bool) -> Result<String, Trouble> 
         dialoguer::Input::<String>::new().with_prompt(label).allow_empty(!required).interact_text().map_err(cannot)?
     };
     Ok(answer.trim().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{quoted, steps};
+
+    #[test]
+    fn the_short_of_a_setup_ends_with_its_first_steps() {
+        let text = "# X\n\nneeds a token\n\n1. open\n   - this\n\n2. copy\n\nGood to know\n\n1. more\n";
+        assert_eq!(steps(text), "# X\n\nneeds a token\n\n1. open\n   - this\n\n2. copy");
+        assert_eq!(steps("# X\n\nno steps\n"), "# X\n\nno steps");
+        for platform in crate::platform::ALL {
+            let short = steps(platform.setup());
+            let lines = short.lines().count();
+            assert!(short.contains("\n1. ") && lines < 30 && short.len() < platform.setup().len(), "{short}");
+        }
+    }
+
+    #[cfg(not(windows))]
+    #[test]
+    fn words_go_back_into_a_shell_as_they_came() {
+        assert_eq!(quoted("chat=@news"), "chat=@news");
+        assert_eq!(quoted("title=Ann's site; rm"), "'title=Ann'\\''s site; rm'");
+        assert_eq!(quoted(""), "''");
+    }
 }

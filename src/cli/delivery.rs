@@ -13,10 +13,11 @@ use super::history::state_word;
 use super::out::{Out, Paint, one_line};
 use super::trouble::{Exit, Trouble};
 use super::world::World;
+use crate::account::missing;
 use crate::deliver::{Engine, Event, EventKind, Options};
 use crate::net::{Fault, Kind};
 use crate::platform::PlanNote;
-use crate::store::{DeliveryRow, PartState, PostRow, Scope, Store};
+use crate::store::{Attempt, DeliveryRow, PartRow, PartState, PostRow, Scope, Store};
 
 /// How long a run waits for networks that ask to come back later.
 #[derive(Debug, Clone, Copy)]
@@ -171,11 +172,14 @@ pub struct Refused {
 }
 
 /// What became of one draft.
+#[derive(Default)]
 pub struct Outcome {
     pub post: Option<PostRow>,
     pub deliveries: Vec<DeliveryRow>,
     pub refused: Vec<Refused>,
     pub source: String,
+    /// Deliveries that were read back: the network had the post, whoever sent it.
+    pub found: Vec<i64>,
 }
 
 /// The outcomes of these posts as the journal has them now; only the named deliveries, if any are named.
@@ -187,9 +191,27 @@ pub async fn outcomes(store: &Store, posts: &[i64], only: Option<&[i64]>) -> Res
         if let Some(only) = only {
             deliveries.retain(|delivery| only.contains(&delivery.id));
         }
-        outcomes.push(Outcome { source: post.source.clone(), post: Some(post), deliveries, refused: Vec::new() });
+        let found = found(&deliveries, &store.attempts(*id).await?);
+        outcomes.push(Outcome {
+            source: post.source.clone(),
+            post: Some(post),
+            deliveries,
+            refused: Vec::new(),
+            found,
+        });
     }
     Ok(outcomes)
+}
+
+/// Those deliveries whose every receipt came from reading back.
+fn found(deliveries: &[DeliveryRow], attempts: &[Attempt]) -> Vec<i64> {
+    // a later deletion says nothing about how the post got there
+    let read_back = |part: &PartRow| {
+        let last = attempts.iter().rfind(|attempt| attempt.part_id == part.id && attempt.phase != "delete");
+        last.is_some_and(|attempt| attempt.phase == "find")
+    };
+    let all = |delivery: &&DeliveryRow| delivery.state() == PartState::Sent && delivery.parts.iter().all(read_back);
+    deliveries.iter().filter(all).map(|delivery| delivery.id).collect()
 }
 
 /// The exit code for all that was to be done.
@@ -279,6 +301,8 @@ pub fn report_with(
                     "source": outcome.source,
                     "post": outcome.post.as_ref().map(|post| docs::post(post, &outcome.deliveries)),
                     "refused": refused,
+                    "found": outcome.deliveries.iter().filter(|delivery| outcome.found.contains(&delivery.id))
+                        .map(|delivery| delivery.account.as_str()).collect::<Vec<_>>(),
                 })
             })
             .collect();
@@ -293,7 +317,11 @@ pub fn report_with(
     let mut rows = Vec::new();
     for outcome in outcomes {
         rows.extend(outcome.deliveries.iter().map(|delivery| {
-            vec![state_word(world, delivery.state()), delivery.account.clone(), said(outcome.post.as_ref(), delivery)]
+            let state = match outcome.found.contains(&delivery.id) {
+                true => world.out.paint(Paint::Good, "found"),
+                false => state_word(world, delivery.state()),
+            };
+            vec![state, delivery.account.clone(), said(outcome.post.as_ref(), delivery)]
         }));
         rows.extend(outcome.refused.iter().map(|refused| {
             let why: Vec<&str> = refused.problems.iter().map(|problem| problem.message.as_str()).collect();
@@ -349,23 +377,37 @@ fn next_steps(outcomes: &[Outcome], exit: Exit, world: &World) {
         next("xpost resolve", "asks the network whether it was posted, or takes your word");
     }
     if states.contains(&PartState::Failed) {
-        let logins: Vec<&str> = outcomes
-            .iter()
-            .flat_map(|outcome| &outcome.deliveries)
-            .filter(|delivery| {
-                delivery.parts.iter().any(|part| {
-                    part.state == PartState::Failed && part.fault.as_ref().is_some_and(|f| f.kind == Kind::Auth)
-                })
-            })
-            .map(|delivery| delivery.account.as_str())
-            .collect();
-        for account in logins {
-            next(&format!("xpost account login {account}"), "its credentials were refused");
+        for delivery in outcomes.iter().flat_map(|outcome| &outcome.deliveries) {
+            let fault = delivery
+                .parts
+                .iter()
+                .filter(|part| part.state == PartState::Failed)
+                .find_map(|part| part.fault.as_ref().filter(|fault| fault.kind == Kind::Auth));
+            let why = match fault {
+                None => continue,
+                Some(fault) if missing(fault) => no_credentials(delivery, world),
+                Some(_) => "its credentials were refused".into(),
+            };
+            next(&format!("xpost account login {}", delivery.account), &why);
         }
         next(&format!("xpost retry {posts}"), "tries again what failed, and only that");
     }
     if exit != Exit::Interrupted && states.contains(&PartState::Queued) {
         next("xpost run", "sends what is waiting when its time has come");
+    }
+}
+
+/// That there are none, and the variables that would do.
+fn no_credentials(delivery: &DeliveryRow, world: &World) -> String {
+    let given = world.chain().map(|chain| chain.given(&delivery.account, &delivery.platform)).unwrap_or_default();
+    let wanted: Vec<String> = given
+        .iter()
+        .filter(|field| field.required && !field.set)
+        .map(|field| format!("`{}`", field.variable))
+        .collect();
+    match wanted.is_empty() {
+        true => "it has no credentials here".into(),
+        false => format!("it has no credentials here; or set {}", wanted.join(" and ")),
     }
 }
 
@@ -375,7 +417,6 @@ mod tests {
 
     use super::*;
     use crate::net::Fault;
-    use crate::store::PartRow;
 
     fn part(state: PartState, fault: Option<Kind>) -> PartRow {
         PartRow {
@@ -431,7 +472,7 @@ mod tests {
             at,
         };
         let one = Refused { target: "r".into(), platform: "p".into(), problems: Vec::new() };
-        Outcome { post: Some(post), deliveries, refused: vec![one; refused], source: String::new() }
+        Outcome { post: Some(post), deliveries, refused: vec![one; refused], ..Outcome::default() }
     }
 
     #[test]
@@ -472,5 +513,34 @@ mod tests {
         ] {
             assert_eq!(exit(&outcomes, interrupted), code, "{what}");
         }
+    }
+
+    #[test]
+    fn found_is_what_was_read_back() {
+        let attempt = |part_id, phase: &str| Attempt {
+            part_id,
+            phase: phase.into(),
+            began_at: Utc::now(),
+            ended_at: None,
+            outcome: String::new(),
+            fault: None,
+        };
+        let sent = |id: i64| PartRow { id, ..part(PartState::Sent, None) };
+        let deliveries = [
+            DeliveryRow { id: 1, ..delivery(vec![sent(1)]) },
+            DeliveryRow { id: 2, ..delivery(vec![sent(2)]) },
+            DeliveryRow { id: 3, ..delivery(vec![sent(3), sent(4)]) },
+            DeliveryRow { id: 4, ..delivery(vec![PartRow { id: 5, ..part(PartState::Unknown, None) }]) },
+        ];
+        let attempts = [
+            attempt(1, "find"),
+            attempt(1, "delete"),
+            attempt(2, "find"),
+            attempt(2, "publish"),
+            attempt(3, "find"),
+            attempt(4, "publish"),
+            attempt(5, "find"),
+        ];
+        assert_eq!(found(&deliveries, &attempts), [1]);
     }
 }

@@ -153,7 +153,7 @@ async fn store(world: &World, checks: &mut Checks) -> Option<std::sync::Arc<Stor
         Err(error) => checks.add("store", State::Fail, error.to_string(), None),
         Ok(()) => {
             let totals = store.totals().await.unwrap_or_default();
-            let size = std::fs::metadata(&path).map_or(0, |meta| meta.len() / 1024);
+            let size = size(&path) / 1024;
             checks.add("store", State::Ok, format!("{} ({} posts, {size} kB)", path.display(), totals.posts), None);
         }
     }
@@ -161,6 +161,12 @@ async fn store(world: &World, checks: &mut Checks) -> Option<std::sync::Arc<Stor
         checks.add("store", State::Warn, why, Some(&format!("chmod 600 {}", path.display())));
     }
     Some(store)
+}
+
+/// The bytes of a database: the file, and what its write-ahead file holds beside it.
+fn size(path: &Path) -> u64 {
+    let beside = path.with_extension("db-wal");
+    [path, &beside].into_iter().filter_map(|file| std::fs::metadata(file).ok()).map(|meta| meta.len()).sum()
 }
 
 #[cfg(unix)]
@@ -250,5 +256,20 @@ async fn waiting(store: &Store, checks: &mut Checks) {
     }
     if totals.queued > 0 {
         checks.add("waiting", State::Ok, format!("{} parts", totals.queued), Some("xpost run"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn the_write_ahead_file_counts() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("xpost.db");
+        assert_eq!(size(&path), 0);
+        std::fs::write(&path, [0; 4096]).unwrap();
+        std::fs::write(home.path().join("xpost.db-wal"), [0; 1000]).unwrap();
+        assert_eq!(size(&path), 5096);
     }
 }

@@ -10,6 +10,7 @@
 
 mod account;
 mod account_add;
+mod backup;
 mod cancel;
 mod check;
 mod completions;
@@ -45,7 +46,7 @@ use crate::net::Redactor;
 
 const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
-    "\nthe crossposter in Rust: write once, land everywhere, exactly once\n(not the Go tool of the same name, which posts to X)"
+    "\nthe crossposter in Rust: write once, land everywhere, exactly once\n(not the Go tool of the same name, which posts to X, Mastodon and Bluesky)"
 );
 
 const AFTER: &str = "\
@@ -107,6 +108,7 @@ enum Verb {
     Delete(delete::Args),
     Platforms(platforms::Args),
     Doctor(doctor::Args),
+    Backup(backup::Args),
     Mock(mock::Args),
     Demo(demo::Args),
     Completions(completions::Args),
@@ -156,6 +158,7 @@ fn dispatch(verb: Verb, world: &world::World) -> Result<Exit, Trouble> {
         Verb::Delete(args) => delete::run(args, world),
         Verb::Platforms(args) => platforms::run(args, world),
         Verb::Doctor(args) => doctor::run(args, world),
+        Verb::Backup(args) => backup::run(args, world),
         Verb::Mock(args) => mock::run(args, world),
         Verb::Demo(args) => demo::run(args, world),
         Verb::Completions(args) => completions::run(args, world),

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::trouble::{Exit, Trouble};
 use super::world::{World, platform_names, platform_of};
 use crate::platform::{self, Card, Field, FieldKind, Platform, Server, Title};
+use crate::text::Unit;
 
 /// Show the networks and what each can do
 #[derive(Debug, clap::Args)]
@@ -152,11 +153,11 @@ fn full(platform: &dyn Platform, world: &World) {
     row(
         "text",
         match spec.text.max {
-            Some(max) => format!("{max} {}", word(spec.text.unit)),
+            Some(max) => format!("{max} {}", units(spec.text.unit)),
             None => "without limit".into(),
         },
     );
-    row("also", spec.text.also.map(|(unit, max)| format!("{max} {}", word(unit))).unwrap_or_default());
+    row("also", spec.text.also.map(|(unit, max)| format!("{max} {}", units(unit))).unwrap_or_default());
     row("markup", word(spec.text.markup));
     row(
         "media",
@@ -189,10 +190,27 @@ fn full(platform: &dyn Platform, world: &World) {
     for (head, fields) in [("account", spec.fields), ("options", spec.options)] {
         for field in fields {
             let required = if field.required { ", required" } else { "" };
-            row(head, format!("{} ({}{required}): {}", field.name, kind(field.kind), field.help));
+            let kind = match field.kind {
+                FieldKind::Choice(words) => words.join(", "),
+                other => kind(other).to_string(),
+            };
+            row(head, format!("{} ({kind}{required}): {}", field.name, field.help));
         }
     }
     row("checked", format!("{} against {}", spec.checked, spec.sources.join(" ")));
+}
+
+/// What is counted, for somebody who writes a text.
+fn units(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Graphemes => "characters (an emoji counts 1)",
+        Unit::Mastodon => "characters (a link counts 23, `@ann@example.org` as `@ann`)",
+        Unit::Scalars => "characters (an emoji counts its code points, mostly 1 or 2)",
+        Unit::Utf16 => "characters (UTF-16 units: an emoji counts 2 or more)",
+        Unit::Bytes => "bytes (UTF-8: `é` counts 2, most emoji 4 or more)",
+        Unit::Weighted => "characters (a link counts 23, an emoji 2, a Chinese or Japanese character 2)",
+        Unit::EmojiBytes => "characters (an emoji counts its bytes, mostly 4 or more)",
+    }
 }
 
 /// An enum's word as it is in JSON.

@@ -128,8 +128,7 @@ pub async fn send(
     let mut known = Vec::new();
     let mut once_alone: Vec<String> = Vec::new();
     for one in planned {
-        let mut outcome =
-            Outcome { post: None, deliveries: Vec::new(), refused: Vec::new(), source: one.draft.source.clone() };
+        let mut outcome = Outcome { source: one.draft.source.clone(), ..Outcome::default() };
         let written = Written {
             source: one.draft.source.clone(),
             title: one.draft.fields.title.clone(),
@@ -286,9 +285,9 @@ async fn already(known: &[i64], world: &World) -> Result<(), Trouble> {
         let Some(delivery) = store.delivery(*id).await? else { continue };
         match delivery.state() {
             PartState::Sent => {
-                let url = delivery.url().unwrap_or_default();
+                let url = delivery.url().map_or_else(String::new, |url| format!(" {url}"));
                 world.out.note(&format!(
-                    "already posted to {} {url}; nothing is sent again (`--again` would)",
+                    "already posted to {}{url}; nothing is sent again (`--again` would)",
                     delivery.account
                 ));
             }

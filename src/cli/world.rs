@@ -246,10 +246,14 @@ pub fn secret_fields(platform: &str) -> Vec<SecretField> {
 
 fn known(platform: &str) -> Option<Known<'static>> {
     let spec = platform::by_name(platform)?.spec();
-    let names = |secret: bool| {
-        spec.fields.iter().filter(|field| (field.kind == FieldKind::Secret) == secret).map(|field| field.name).collect()
+    let names = |which: fn(FieldKind) -> bool| {
+        spec.fields.iter().filter(|field| which(field.kind)).map(|field| field.name).collect()
     };
-    Some(Known { settings: names(false), secrets: names(true) })
+    Some(Known {
+        settings: names(|kind| kind != FieldKind::Secret),
+        directories: names(|kind| kind == FieldKind::Directory),
+        secrets: names(|kind| kind == FieldKind::Secret),
+    })
 }
 
 fn server_of_declared(declared: &Declared) -> Result<String, String> {
