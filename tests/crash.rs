@@ -1,7 +1,7 @@
 //! The binary killed at every commit of its journal, and at random moments: run again, and every network holds every part exactly
 //! once, and the journal says so.
 //!
-//! `XPOST_CRASH_ROUNDS` is the number of random kills (default 20). The counts are printed; run with `--nocapture` to see them.
+//! `XPOST_CRASH_ROUNDS` is the number of random kills (default 20). The counts are printed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
@@ -137,6 +137,12 @@ fn draft(directory: &Path, round: &str) -> (PathBuf, Vec<String>) {
     (file, marks)
 }
 
+/// Says it even where a test that passes is silent.
+fn tell(line: &str) {
+    use std::io::Write as _;
+    drop(writeln!(std::io::stdout(), "\n{line}"));
+}
+
 /// Worlds that work beside one another: most of a round is waiting for networks.
 const WORLDS: u32 = 5;
 
@@ -197,10 +203,10 @@ fn killed_at_every_commit() {
         counts
     });
     assert!(counts.killed > 20, "only {} commits", counts.killed);
-    println!(
+    tell(&format!(
         "killed at each of {} points of the journal: {} parts, none lost, none twice, {} looked up by hand",
         counts.killed, counts.parts, counts.looked_up
-    );
+    ));
 }
 
 #[test]
@@ -241,8 +247,8 @@ fn killed_at_random_moments() {
         }
         counts
     });
-    println!(
+    tell(&format!(
         "{} rounds, {} processes killed: {} parts, none lost, none twice, {} looked up by hand",
         counts.rounds, counts.killed, counts.parts, counts.looked_up
-    );
+    ));
 }

@@ -1,6 +1,6 @@
 //! The contract between xpost and a network, and the list of networks.
 //!
-//! A network is a folder here and one word in [`networks!`]; nothing outside its folder names it.
+//! A network is a folder here and one word in `networks!` below; nothing outside its folder names it.
 
 mod contract;
 mod fit;
