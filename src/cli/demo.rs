@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
+
 use super::delivery::{self, Patience};
 use super::input::DraftArgs;
 use super::out::Paint;
@@ -43,13 +45,12 @@ impl Drop for Temporary {
 
 pub fn run(args: Args, outer: &World) -> Result<Exit, Trouble> {
     let dir = Temporary(std::env::temp_dir().join(format!("xpost-demo-{}", uuid::Uuid::now_v7().simple())));
-    let wrong = |error: std::io::Error| Trouble::local(format!("`{}` cannot be written: {error}", dir.0.display()));
-    crate::store::private_directory(&dir.0).map_err(wrong)?;
-    std::fs::write(dir.0.join("release.md"), DRAFT).map_err(wrong)?;
-    std::fs::write(dir.0.join("crab.png"), PICTURE).map_err(wrong)?;
+    crate::store::private_directory(&dir.0)
+        .and_then(|()| std::fs::write(dir.0.join("release.md"), DRAFT))
+        .and_then(|()| std::fs::write(dir.0.join("crab.png"), PICTURE))
+        .with_context(|| format!("`{}` cannot be written", dir.0.display()))?;
     let options = ServerOptions { port: 0, delay: Duration::from_millis(args.delay) };
-    let server = mock::serve(&options)
-        .map_err(|error| Trouble::local(format!("no port of this machine can be served: {error}")))?;
+    let server = mock::serve(&options).context("no port of this machine can be served")?;
     let mirror = url::Url::parse(&server.url()).map_err(|error| Trouble::local(error.to_string()))?;
     let world = outer.elsewhere(Home::at(&dir.0), mirror);
     let out = &world.out;

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use chrono::Utc;
 
 use super::trouble::Trouble;
@@ -133,7 +134,7 @@ fn edited() -> Result<Vec<u8>, Trouble> {
     options
         .open(&path)
         .and_then(|mut file| file.write_all(template))
-        .map_err(|error| Trouble::local(format!("`{}` cannot be written: {error}", path.display())))?;
+        .with_context(|| format!("`{}` cannot be written", path.display()))?;
     let status = std::process::Command::new(program).args(arguments).arg(&path).status();
     let read = std::fs::File::open(&path).and_then(limited);
     let result = match (status, read) {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
+
 use super::trouble::{Exit, Trouble};
 use super::world::World;
 
@@ -18,15 +20,13 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
     let command = super::command();
     let Some(dir) = args.dir else {
         let mut page = Vec::new();
-        clap_mangen::Man::new(command)
-            .render(&mut page)
-            .map_err(|error| Trouble::local(format!("the page cannot be made: {error}")))?;
+        clap_mangen::Man::new(command).render(&mut page).context("the page cannot be made")?;
         world.out.raw(&page);
         return Ok(Exit::Done);
     };
-    let wrong = |error: std::io::Error| Trouble::local(format!("`{}` cannot be written: {error}", dir.display()));
-    std::fs::create_dir_all(&dir).map_err(wrong)?;
-    clap_mangen::generate_to(command, &dir).map_err(wrong)?;
+    std::fs::create_dir_all(&dir)
+        .and_then(|()| clap_mangen::generate_to(command, &dir))
+        .with_context(|| format!("`{}` cannot be written", dir.display()))?;
     world.out.note(&format!("the pages are in `{}`", dir.display()));
     Ok(Exit::Done)
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::trouble::{Exit, Trouble};
@@ -33,8 +34,7 @@ pub struct Args {
 pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
     let temporary = args.dir.is_none();
     let dir = args.dir.unwrap_or_else(|| std::env::temp_dir().join(format!("xpost-mock-{}", std::process::id())));
-    std::fs::create_dir_all(&dir)
-        .map_err(|error| Trouble::local(format!("`{}` cannot be made: {error}", dir.display())))?;
+    std::fs::create_dir_all(&dir).with_context(|| format!("`{}` cannot be made", dir.display()))?;
     let options = ServerOptions { port: args.port, delay: Duration::from_millis(args.delay) };
     let server = mock::serve(&options).map_err(|error| {
         Trouble::local(format!("port {} cannot be served: {error}", args.port)).next("xpost mock --port 0")

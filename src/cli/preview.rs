@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 
@@ -43,8 +44,7 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
         let good = planned.iter().all(Planned::good);
         if let Some(path) = &args.html {
             let page = preview_html::page(&planned);
-            std::fs::write(path, page)
-                .map_err(|error| Trouble::local(format!("`{}` cannot be written: {error}", path.display())))?;
+            std::fs::write(path, page).with_context(|| format!("`{}` cannot be written", path.display()))?;
             world.out.note(&format!("the page is in `{}`", path.display()));
         }
         if world.out.json {

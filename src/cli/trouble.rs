@@ -73,6 +73,13 @@ impl Trouble {
     }
 }
 
+/// Trouble with files and sockets of this machine: what was to be done, and the cause.
+impl From<anyhow::Error> for Trouble {
+    fn from(error: anyhow::Error) -> Trouble {
+        Trouble::local(format!("{error:#}"))
+    }
+}
+
 impl From<store::Error> for Trouble {
     fn from(error: store::Error) -> Trouble {
         Trouble::local(error.to_string())
