@@ -167,6 +167,11 @@ impl Engine {
         self.recover().await?;
         let began = tokio::time::Instant::now();
         let accounts = self.store().open_accounts(&scope, Utc::now()).await.map_err(store_fault)?;
+        if !accounts.is_empty() {
+            // certificates are read while the journal is written and secrets are fetched
+            let door = Arc::clone(&self.inner.door);
+            drop(tokio::task::spawn_blocking(move || door.warm()));
+        }
         let mut workers = JoinSet::new();
         let mut accounts_of = std::collections::HashMap::new();
         for account_id in accounts {

@@ -70,8 +70,15 @@ type WriteJob = Box<dyn FnOnce(&Transaction) -> rusqlite::Result<Result<Value, E
 type ReadJob = Box<dyn FnOnce(&Connection) -> rusqlite::Result<Value> + Send>;
 
 enum Job {
-    Write(WriteJob, oneshot::Sender<Result<Value, Error>>),
+    Write(Write),
     Read(ReadJob, oneshot::Sender<Result<Value, Error>>),
+}
+
+struct Write {
+    job: WriteJob,
+    reply: oneshot::Sender<Result<Value, Error>>,
+    /// It has to be on the disk before its caller goes on.
+    durable: bool,
 }
 
 /// The store. Dropping it closes the database.
@@ -98,7 +105,6 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(|error| at(&error))?;
         connection.busy_timeout(BUSY).map_err(|error| at(&error))?;
-        // FULL: a forgotten `sending` is a second post
         connection
             .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;")
             .map_err(|error| at(&error))?;
@@ -124,9 +130,26 @@ impl Store {
         R: Send + 'static,
         F: FnOnce(&Transaction) -> rusqlite::Result<Result<R, Error>> + Send + 'static,
     {
+        self.commit(true, job).await
+    }
+
+    /// The same for what may be lost with the power (never with the process): it reaches the disk with the next [`Store::write`].
+    pub(super) async fn write_lightly<R, F>(&self, job: F) -> Result<R, Error>
+    where
+        R: Send + 'static,
+        F: FnOnce(&Transaction) -> rusqlite::Result<Result<R, Error>> + Send + 'static,
+    {
+        self.commit(false, job).await
+    }
+
+    async fn commit<R, F>(&self, durable: bool, job: F) -> Result<R, Error>
+    where
+        R: Send + 'static,
+        F: FnOnce(&Transaction) -> rusqlite::Result<Result<R, Error>> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         let job: WriteJob = Box::new(move |tx| Ok(job(tx)?.map(|value| Box::new(value) as Value)));
-        self.ask(Job::Write(job, reply), answer).await
+        self.ask(Job::Write(Write { job, reply, durable }), answer).await
     }
 
     /// Reads outside any write transaction.
@@ -176,11 +199,11 @@ fn serve(mut connection: Connection, queue: &mpsc::Receiver<Job>, path: &Path) {
                 let result = job(&connection).map_err(|error| Error::from_sqlite(&error, path));
                 drop(reply.send(result));
             }
-            Job::Write(job, reply) => {
-                let mut batch = vec![(job, reply)];
+            Job::Write(write) => {
+                let mut batch = vec![write];
                 while batch.len() < BATCH {
                     match queue.try_recv() {
-                        Ok(Job::Write(job, reply)) => batch.push((job, reply)),
+                        Ok(Job::Write(write)) => batch.push(write),
                         Ok(other) => {
                             held = Some(other);
                             break;
@@ -196,19 +219,24 @@ fn serve(mut connection: Connection, queue: &mpsc::Receiver<Job>, path: &Path) {
 
 type Waiting = Vec<(oneshot::Sender<Result<Value, Error>>, Result<Value, Error>)>;
 
-fn commit(connection: &mut Connection, batch: Vec<(WriteJob, oneshot::Sender<Result<Value, Error>>)>, path: &Path) {
-    let mut tx = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+fn commit(connection: &mut Connection, batch: Vec<Write>, path: &Path) {
+    // FULL: a forgotten `sending` is a second post
+    let sync = if batch.iter().any(|write| write.durable) { "FULL" } else { "NORMAL" };
+    let begun = connection
+        .pragma_update(None, "synchronous", sync)
+        .and_then(|()| connection.transaction_with_behavior(TransactionBehavior::Immediate));
+    let mut tx = match begun {
         Ok(tx) => tx,
         Err(error) => {
             let error = Error::from_sqlite(&error, path);
-            for (_, reply) in batch {
-                drop(reply.send(Err(error.clone())));
+            for write in batch {
+                drop(write.reply.send(Err(error.clone())));
             }
             return;
         }
     };
     let mut waiting: Waiting = Vec::with_capacity(batch.len());
-    for (job, reply) in batch {
+    for Write { job, reply, .. } in batch {
         let result = one(&mut tx, job).unwrap_or_else(|error| Err(Error::from_sqlite(&error, path)));
         waiting.push((reply, result));
     }

@@ -196,7 +196,8 @@ impl Store {
     /// The database cannot be written.
     pub async fn claim(&self, account_id: i64, scope: &Scope, owner: &str, now: DateTime<Utc>) -> Result<Claim, Error> {
         let (ids, owner) = (scope.ids(), owner.to_string());
-        self.write(move |tx| {
+        // a claim that is lost with the power is free again; what it leads to is written durably before it is sent
+        self.write_lightly(move |tx| {
             let busy: bool = tx
                 .prepare_cached(
                     "SELECT EXISTS (SELECT 1 FROM parts p CROSS JOIN deliveries d ON d.id = p.delivery_id
@@ -262,11 +263,13 @@ impl Store {
     ) -> Result<Vec<(i64, usize, usize)>, Error> {
         self.read(move |c| {
             c.prepare_cached(
-                "SELECT d.post_id, total(a.state = 'sent'), count(*) FROM deliveries d
-                 JOIN posts p ON p.id = d.post_id JOIN parts a ON a.delivery_id = d.id
+                // by the parts that are not out, which are few
+                "SELECT d.post_id, total(a.state = 'sent'), count(*) FROM
+                   (SELECT delivery_id AS id FROM parts WHERE state IN ('queued','preparing','sending')
+                    UNION SELECT delivery_id FROM parts WHERE state IN ('failed','unknown')) AS part_out
+                 CROSS JOIN deliveries d ON d.id = part_out.id JOIN posts p ON p.id = d.post_id JOIN parts a ON a.delivery_id = d.id
                  WHERE d.account_id = ?3 AND p.source = ?1 AND p.draft_hash <> ?2
                  GROUP BY d.id HAVING total(a.state = 'sent' AND a.deleted_at IS NULL) > 0
-                   AND total(a.state IN ('queued','preparing','sending','failed','unknown')) > 0
                  ORDER BY d.id DESC LIMIT 5",
             )?
             .query_map(params![source, but_hash, account_id], |row| {

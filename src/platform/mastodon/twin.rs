@@ -442,7 +442,13 @@ fn sniff(bytes: &[u8]) -> Option<&'static str> {
 /// Form pairs as the JSON that they stand for: `media_ids[]=1`, `poll[options][]=a`.
 fn form(request: &Incoming) -> Value {
     let mut body = json!({});
-    for (name, value) in request.form() {
+    let parts = request.multipart();
+    let pairs = if parts.is_empty() {
+        request.form()
+    } else {
+        parts.into_iter().map(|part| (part.name, String::from_utf8_lossy(&part.bytes).into_owned())).collect()
+    };
+    for (name, value) in pairs {
         let (slot, list) = match name.strip_suffix("[]") {
             Some(name) => (name.to_string(), true),
             None => (name, false),

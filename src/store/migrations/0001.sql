@@ -112,7 +112,7 @@ CREATE TABLE rates (
     why         TEXT NOT NULL
 ) STRICT;
 
-CREATE VIRTUAL TABLE posts_fts USING fts5(title, body, content='posts', content_rowid='id', tokenize='unicode61 remove_diacritics 2');
+CREATE VIRTUAL TABLE posts_fts USING fts5(title, body, content='posts', content_rowid='id', tokenize='unicode61 remove_diacritics 2', prefix='2 3 4');
 CREATE TRIGGER posts_added AFTER INSERT ON posts BEGIN
     INSERT INTO posts_fts(rowid, title, body) VALUES (new.id, new.title, new.body);
 END;
