@@ -23,7 +23,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The same for a request that carries a file.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(600);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const USER_AGENT: &str = concat!("xpost/", env!("CARGO_PKG_VERSION"), " (+https://crates.io/crates/xpost)");
+const USER_AGENT: &str = concat!("xpost/", env!("CARGO_PKG_VERSION"));
 
 /// How a door is set up.
 #[derive(Debug, Clone, Default)]

@@ -35,7 +35,7 @@ pub struct Network;
 /// Discord remembers a nonce "for a few minutes"; this is less than any few.
 const NONCE_WINDOW: Duration = Duration::from_secs(180);
 /// Discord refuses other forms.
-const USER_AGENT: &str = concat!("DiscordBot (https://crates.io/crates/xpost, ", env!("CARGO_PKG_VERSION"), ")");
+const USER_AGENT: &str = concat!("DiscordBot (xpost, ", env!("CARGO_PKG_VERSION"), ")");
 
 static SPEC: Spec = Spec {
     name: "discord",

@@ -43,7 +43,7 @@ pub(super) fn feed(site: &Site, feed: &Map<String, Value>, items: &[Value]) -> S
         out,
         "<id>{}</id>\n<title>{}</title>\n<updated>{}</updated>\n<author><name>{}</name></author>\n\
          <link rel=\"self\" type=\"application/atom+xml\" href=\"{}\"/>\n<link rel=\"alternate\" type=\"text/html\" href=\"{}\"/>\n\
-         <generator uri=\"https://crates.io/crates/xpost\">xpost</generator>\n",
+         <generator>xpost</generator>\n",
         escape(id),
         escape(site.title()),
         time(updated),
