@@ -105,8 +105,12 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(|error| at(&error))?;
         connection.busy_timeout(BUSY).map_err(|error| at(&error))?;
+        // every start reads the log from its beginning, so it is kept short (250 pages are 1 MB)
         connection
-            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;")
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 250; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+                 PRAGMA temp_store = MEMORY;",
+            )
             .map_err(|error| at(&error))?;
         connection.set_prepared_statement_cache_capacity(64);
         migrate(&mut connection, path)?;
