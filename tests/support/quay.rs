@@ -10,8 +10,8 @@ use xpost::media::Media;
 use xpost::net::{Fault, Kind};
 use xpost::plan::Target;
 use xpost::platform::{
-    AccountInfo, Ask, Card, Cx, Field, FieldKind, ImageRule, MediaRule, Piece, PlanNote, Platform, PollRule, Post,
-    Profile, Receipt, Repeat, Server, Spec, TextRule, Title, TwinAccount, VideoRule,
+    AccountInfo, Ask, Card, Cx, Delete, Field, FieldKind, ImageRule, MediaRule, Piece, PlanNote, Platform, PollRule,
+    Post, Profile, Receipt, Repeat, Server, Spec, TextRule, Title, TwinAccount, VideoRule,
 };
 use xpost::text::{Markup, Unit};
 use xpost::twin::{Incoming, Reply, Seen, Twin};
@@ -134,6 +134,11 @@ impl Platform for Quay {
         Ok(Profile::default())
     }
 
+    /// A quay without replies cannot take a post back either.
+    fn delete(&self) -> Option<&dyn Delete> {
+        self.0.replies.then_some(self)
+    }
+
     fn twin(&self) -> Box<dyn Twin> {
         Box::new(Nobody)
     }
@@ -164,5 +169,12 @@ impl Twin for Nobody {
     }
     fn timeline(&self) -> Vec<Seen> {
         Vec::new()
+    }
+}
+
+#[async_trait]
+impl Delete for Quay {
+    async fn delete(&self, _: &Cx<'_>, _: &Receipt) -> Result<(), Fault> {
+        Ok(())
     }
 }
