@@ -386,7 +386,7 @@ fn times_are_read_in_the_draft_zone_or_the_configured_one() {
         &Known::default(),
         &Settings::default(),
     );
-    assert_eq!((kept.expires, codes(&kept.warnings)), (None, vec!["expires".into()]));
+    assert_eq!((kept.expires, codes(&kept.warnings)), (None, vec!["expires"]));
     assert_eq!(codes(&at("at = \"2026-03-29 02:30\"", Some("Europe/Berlin")).problems), ["at"]);
     assert_eq!(codes(&at("at = \"2026-10-25 02:30\"", Some("Europe/Berlin")).warnings), ["at"]);
     assert_eq!(codes(&at("at = \"2026-12-01 09:00\"", Some("Nowhere")).problems), ["zone"]);

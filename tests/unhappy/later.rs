@@ -129,9 +129,9 @@ fn a_renamed_account_has_its_history_and_posts_nothing_twice() {
     machine.run(&["account", "rename", "mastodon", "fedi"]).good();
     machine.run(&["publish", "a.md", "--to", "fedi"]).good().says(&["already posted to fedi"]);
     machine.run(&["publish", "a.md", "--to", "fedi", "--once", "v1"]).good().says(&["already posted to fedi"]);
-    // the once key's first run found the post that was there
+    // the once key's first run went on with the post that was there
     assert_eq!(count(&machine, "mastodon", "renamed"), 1);
-    assert_eq!(states(&machine, 3, "fedi"), ["queued"]);
+    assert_eq!(states(&machine, 2, "fedi"), ["queued"]);
     machine.run(&["publish", "--text", "x", "--to", "mastodno"]).ends(2).says(&["nothing was sent"]);
 }
 
