@@ -9,6 +9,7 @@ mod history;
 mod home;
 mod outbox;
 mod rows;
+mod uploads;
 
 pub use engine::{Error, Store, private_directory, private_file};
 pub use history::{Query, Totals};
