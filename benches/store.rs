@@ -36,6 +36,8 @@ async fn main() -> Result<(), Failed> {
                 server: "https://example.org".into(),
                 settings: json!({}),
                 secret: SecretSource::None,
+                secret_key: None,
+                login: serde_json::Value::Null,
             };
             store.account_add(account).await?;
         }

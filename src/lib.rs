@@ -21,6 +21,7 @@ pub mod account;
 pub mod cli;
 pub mod deliver;
 pub mod draft;
+pub mod login;
 pub mod media;
 pub mod mock;
 pub mod net;

@@ -58,6 +58,7 @@ static SPEC: Spec = Spec {
     checked: "2026-11-22",
     sources: &[],
     server: Server::Fixed("https://fake.example"),
+    api: None,
     fields: &[],
     options: &[],
     text: TextRule {
@@ -275,6 +276,8 @@ impl World {
             server: "https://fake.example".into(),
             settings: json!({}),
             secret: SecretSource::None,
+            secret_key: None,
+            login: serde_json::Value::Null,
         };
         engine.store().account_add(new).await.unwrap()
     }

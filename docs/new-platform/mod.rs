@@ -30,6 +30,7 @@ static SPEC: Spec = Spec {
     checked: "2026-11-22",
     sources: &["https://pond.example/docs/api"],
     server: Server::Own("https://pond.example"),
+    api: None,
     fields: &[Field { name: "token", kind: FieldKind::Secret, required: true, help: "a token: Settings > Tokens" }],
     options: &[],
     text: TextRule {

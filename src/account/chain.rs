@@ -22,6 +22,9 @@ pub struct SecretField {
     pub required: bool,
 }
 
+/// The secret fields of a platform, for accounts that logged in this way (empty: not known).
+pub type FieldsOf = fn(platform: &str, way: &str) -> Vec<SecretField>;
+
 /// A variable of the environment by its name.
 pub type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
@@ -53,13 +56,13 @@ pub struct Chain {
     secrets: PathBuf,
     locks: PathBuf,
     redactor: Redactor,
-    fields: fn(&str) -> Vec<SecretField>,
+    fields: FieldsOf,
     env: Lookup,
 }
 
 impl Chain {
-    /// A chain for this home. `fields` names the secret fields of a platform; every secret that passes is taught to `redactor`.
-    pub fn new(home: &Home, redactor: Redactor, fields: fn(&str) -> Vec<SecretField>) -> Chain {
+    /// A chain for this home. `fields` names the secret fields of a platform for a way to log in; every secret that passes is taught to `redactor`.
+    pub fn new(home: &Home, redactor: Redactor, fields: FieldsOf) -> Chain {
         let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         Chain { secrets: home.secrets(), locks: home.locks(), redactor, fields, env: Arc::new(env) }
     }
@@ -72,8 +75,8 @@ impl Chain {
     }
 
     /// Which fields of this account the environment gives.
-    pub fn given(&self, account: &str, platform: &str) -> Vec<Given> {
-        (self.fields)(platform)
+    pub fn given(&self, account: &str, platform: &str, way: &str) -> Vec<Given> {
+        (self.fields)(platform, way)
             .into_iter()
             .map(|field| {
                 let variable = variable(account, field.name);
@@ -97,7 +100,7 @@ impl Chain {
     /// # Errors
     /// A `local` fault: it is still there.
     pub async fn forget(&self, account: &Account) -> Result<(), Fault> {
-        let (key, path) = (key(account), self.file(account));
+        let (key, path) = (account.secret_key.clone(), self.file(account));
         match account.secret {
             SecretSource::Keyring => apart(KEYRING_LIMIT, move || keyring::remove(&key)).await,
             SecretSource::File => apart(backend::COMMAND_LIMIT, move || backend::remove_file(&path)).await,
@@ -111,7 +114,7 @@ impl Chain {
     /// A `local` fault: the secrets are still there.
     pub async fn erase(&self, account: &Account) -> Result<(), Fault> {
         self.forget(account).await?;
-        for lock in [self.lock(account), self.locks.join(format!("login-{}.lock", account.id))] {
+        for lock in [self.lock(account), self.locks.join(format!("login-{}.lock", account.secret_key))] {
             drop(std::fs::remove_file(lock));
         }
         Ok(())
@@ -129,7 +132,7 @@ impl Chain {
     async fn stored(&self, account: &Account) -> Result<Option<Secrets>, Fault> {
         match &account.secret {
             SecretSource::Keyring => {
-                let key = key(account);
+                let key = account.secret_key.clone();
                 apart(KEYRING_LIMIT, move || keyring::read(&key)).await
             }
             SecretSource::File => {
@@ -139,7 +142,7 @@ impl Chain {
             SecretSource::Command { command } => {
                 let command = command.clone();
                 let fields: Vec<&'static str> =
-                    (self.fields)(&account.platform).iter().map(|field| field.name).collect();
+                    (self.fields)(&account.platform, account.way()).iter().map(|field| field.name).collect();
                 let limit = backend::COMMAND_LIMIT;
                 apart(limit + Duration::from_secs(5), move || backend::run_command(&command, &fields, limit))
                     .await
@@ -151,7 +154,7 @@ impl Chain {
 
     /// Read, change, write, under a lock that other processes respect.
     async fn write(&self, account: &Account, secrets: &Secrets, all: bool) -> Result<(), Fault> {
-        let (key, path, lock) = (key(account), self.file(account), self.lock(account));
+        let (key, path, lock) = (account.secret_key.clone(), self.file(account), self.lock(account));
         let in_keyring = account.secret == SecretSource::Keyring;
         let new = secrets.clone();
         let limit = if in_keyring { KEYRING_LIMIT } else { backend::COMMAND_LIMIT };
@@ -169,11 +172,11 @@ impl Chain {
     }
 
     fn file(&self, account: &Account) -> PathBuf {
-        self.secrets.join(format!("{}.json", key(account)))
+        self.secrets.join(format!("{}.json", account.secret_key))
     }
 
     fn lock(&self, account: &Account) -> PathBuf {
-        self.locks.join(format!("secret-{}.lock", key(account)))
+        self.locks.join(format!("secret-{}.lock", account.secret_key))
     }
 
     fn learn(&self, secrets: &Secrets) {
@@ -186,7 +189,7 @@ impl Chain {
 #[async_trait]
 impl Vault for Chain {
     async fn load(&self, account: &Account) -> Result<Secrets, Fault> {
-        let fields = (self.fields)(&account.platform);
+        let fields = (self.fields)(&account.platform, account.way());
         let mut given = Secrets::new();
         for field in &fields {
             if let Some(value) = (self.env)(&variable(&account.name, field.name)) {
@@ -240,7 +243,7 @@ impl Vault for Chain {
 
     async fn keep(&self, account: &Account, renewed: &Secrets) -> Result<(), Fault> {
         self.learn(renewed);
-        let given = self.given(&account.name, &account.platform);
+        let given = self.given(&account.name, &account.platform, account.way());
         let from_env = !given.is_empty() && given.iter().all(|field| field.set);
         if from_env || !matches!(account.secret, SecretSource::Keyring | SecretSource::File) {
             tracing::debug!(
@@ -260,11 +263,6 @@ const NO: &str = " has no ";
 pub fn missing(fault: &Fault) -> bool {
     let named = || fault.message.strip_prefix("account `")?.split_once('`');
     fault.kind == Kind::Auth && fault.status.is_none() && named().is_some_and(|(_, rest)| rest.starts_with(NO))
-}
-
-/// What an account's entry is called: the same after a rename, and never that of another account, not even of another home.
-fn key(account: &Account) -> String {
-    format!("account-{}-{}", account.id, account.created_at.timestamp_millis())
 }
 
 fn hold(path: &std::path::Path) -> Result<File, Fault> {
@@ -309,7 +307,7 @@ mod tests {
     use super::*;
     use crate::store::{NewAccount, Store};
 
-    fn fields(platform: &str) -> Vec<SecretField> {
+    fn fields(platform: &str, _: &str) -> Vec<SecretField> {
         match platform {
             "one" => vec![SecretField { name: "token", required: true }],
             "two" => {
@@ -341,6 +339,8 @@ mod tests {
 
         async fn account(&self, name: &str, platform: &str, secret: SecretSource) -> Account {
             let new = NewAccount {
+                secret_key: None,
+                login: serde_json::Value::Null,
                 name: name.into(),
                 platform: platform.into(),
                 server: String::new(),

@@ -23,7 +23,7 @@ use secrecy::SecretString;
 use crate::net::Fault;
 use crate::store::Account;
 
-pub use chain::{Chain, Given, SecretField, missing, variable};
+pub use chain::{Chain, FieldsOf, Given, SecretField, missing, variable};
 pub use config::{Config, LimitOverrides, People, limits_of};
 
 pub use project::{Declared, Known, Project};

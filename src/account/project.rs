@@ -180,6 +180,8 @@ impl Declared {
                 server: server.to_string(),
                 settings: self.settings.clone(),
                 secret: self.secret.clone(),
+                secret_key: None,
+                login: serde_json::Value::Null,
             };
             return match store.account_add(new).await {
                 // another process may have been quicker

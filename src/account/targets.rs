@@ -160,6 +160,8 @@ mod tests {
             url: None,
             settings: serde_json::json!({}),
             secret: SecretSource::None,
+            secret_key: String::new(),
+            login: serde_json::Value::Null,
             about: serde_json::Value::Null,
             about_at: None,
             checked_at: None,

@@ -116,7 +116,7 @@ async fn list(world: &World) -> Result<Exit, Trouble> {
 
 async fn show(name: &str, world: &World) -> Result<Exit, Trouble> {
     let account = world.account(name).await?;
-    let given = world.chain()?.given(&account.name, &account.platform);
+    let given = world.chain()?.given(&account.name, &account.platform, account.way());
     if world.out.json {
         let variables: Vec<_> = given
             .iter()
@@ -322,7 +322,7 @@ async fn group(name: Option<String>, accounts: &[String], clear: bool, world: &W
 pub async fn say(world: &World, kind: &str, sentence: &str, store: &Store, name: &str) -> Result<Exit, Trouble> {
     if world.out.json {
         let account = store.account(name).await?.ok_or_else(|| Trouble::local(format!("account `{name}` is gone")))?;
-        let given = world.chain()?.given(&account.name, &account.platform);
+        let given = world.chain()?.given(&account.name, &account.platform, account.way());
         let variables: Vec<_> = given
             .iter()
             .map(|g| json!({ "name": g.variable, "field": g.field, "required": g.required, "set": g.set }))

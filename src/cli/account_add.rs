@@ -138,6 +138,8 @@ pub async fn add(args: Args, world: &World) -> Result<Exit, Trouble> {
             server,
             settings: Value::Object(settings),
             secret: source.clone(),
+            secret_key: None,
+            login: serde_json::Value::Null,
         })
         .await?;
     if matches!(source, SecretSource::Keyring | SecretSource::File)
@@ -178,7 +180,7 @@ pub async fn login(args: LoginArgs, world: &World) -> Result<Exit, Trouble> {
     let ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !args.how.stdin && !world.out.json;
     let chain = world.chain()?;
     // a login for what the environment should give, and does not, means: keep it from now on
-    let unset = || chain.given(&account.name, &account.platform).iter().all(|given| !given.set);
+    let unset = || chain.given(&account.name, &account.platform, account.way()).iter().all(|given| !given.set);
     let elsewhere = match account.secret {
         SecretSource::None => true,
         SecretSource::Environment => (ask || args.how.stdin) && unset(),

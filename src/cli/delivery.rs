@@ -399,7 +399,7 @@ fn next_steps(outcomes: &[Outcome], exit: Exit, world: &World) {
 
 /// That there are none, and the variables that would do.
 fn no_credentials(delivery: &DeliveryRow, world: &World) -> String {
-    let given = world.chain().map(|chain| chain.given(&delivery.account, &delivery.platform)).unwrap_or_default();
+    let given = world.chain().map(|chain| chain.given(&delivery.account, &delivery.platform, "")).unwrap_or_default();
     let wanted: Vec<String> = given
         .iter()
         .filter(|field| field.required && !field.set)

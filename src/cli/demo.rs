@@ -68,6 +68,8 @@ pub fn run(args: Args, outer: &World) -> Result<Exit, Trouble> {
                     server: twin.server,
                     settings: twin.settings,
                     secret: if none { SecretSource::None } else { SecretSource::File },
+                    secret_key: None,
+                    login: serde_json::Value::Null,
                 })
                 .await?;
             if !none {

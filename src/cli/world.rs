@@ -12,7 +12,7 @@ use super::trouble::Trouble;
 use crate::account::{Book, Chain, Config, Declared, Known, Project, SecretField};
 use crate::draft::did_you_mean;
 use crate::net::{Door, DoorOptions, Redactor};
-use crate::platform::{self, FieldKind, Platform, Server, Spec};
+use crate::platform::{self, Field, FieldKind, Platform, Server, Spec};
 use crate::store::{Account, Home, SecretSource, Store};
 
 /// The setting that holds the default targets.
@@ -199,6 +199,8 @@ fn unsaved(declared: &Declared, server: String) -> Account {
         url: None,
         settings: declared.settings.clone(),
         secret: declared.secret.clone(),
+        secret_key: String::new(),
+        login: serde_json::Value::Null,
         about: serde_json::Value::Null,
         about_at: None,
         checked_at: None,
@@ -235,13 +237,20 @@ pub fn platform_of(name: &str) -> Result<&'static dyn Platform, Trouble> {
 }
 
 /// The secret fields of a platform, for the secret chain.
-pub fn secret_fields(platform: &str) -> Vec<SecretField> {
-    let fields = platform::by_name(platform).map_or(&[][..], |platform| platform.spec().fields);
-    fields
-        .iter()
-        .filter(|field| field.kind == FieldKind::Secret)
-        .map(|field| SecretField { name: field.name, required: field.required })
-        .collect()
+///
+/// An account that logged in by a ceremony needs what that way keeps; of the fields that are typed in, none.
+pub fn secret_fields(platform: &str, way: &str) -> Vec<SecretField> {
+    let Some(platform) = platform::by_name(platform) else { return Vec::new() };
+    let way = platform.logins().iter().find(|login| login.name == way && !login.keeps.is_empty());
+    let secret = |field: &&Field| field.kind == FieldKind::Secret;
+    let typed = platform.spec().fields.iter().filter(secret);
+    let Some(way) = way else {
+        return typed.map(|field| SecretField { name: field.name, required: field.required }).collect();
+    };
+    let kept = way.keeps.iter().map(|name| SecretField { name, required: true });
+    let others = typed.filter(|field| !way.keeps.contains(&field.name));
+    let others = others.map(|field| SecretField { name: field.name, required: false });
+    kept.chain(others.filter(|_| !way.attended())).collect()
 }
 
 fn known(platform: &str) -> Option<Known<'static>> {

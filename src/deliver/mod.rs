@@ -14,5 +14,5 @@ mod worker;
 
 pub use add::{AddOptions, Order, Written};
 pub use engine::{Engine, Event, EventKind, Options};
-pub use session::Session;
+pub use session::{Session, ends};
 pub use verdict::{Phase, Situation, TRIES, Verdict, next_try, verdict};

@@ -79,12 +79,12 @@ fn file_of(locks: &Path, id: &str) -> PathBuf {
     locks.join(format!("{id}.lock"))
 }
 
-/// Takes an account's login lock, so that one process at a time renews it. Held until dropped.
+/// Takes the lock of a login (its `secret_key`), so that one process at a time renews it. Held until dropped.
 ///
 /// # Errors
 /// The directory cannot be written, or another process held it for 60 s.
-pub async fn login_lock(locks: &Path, account_id: i64) -> Result<File, Fault> {
-    let path = locks.join(format!("login-{account_id}.lock"));
+pub async fn login_lock(locks: &Path, key: &str) -> Result<File, Fault> {
+    let path = locks.join(format!("login-{key}.lock"));
     let fail = |error: std::io::Error| Fault::local(format!("no lock on `{}`: {error}", path.display()));
     crate::store::private_directory(locks).map_err(fail)?;
     let file = private().create(true).truncate(false).open(&path).map_err(fail)?;

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::engine::{Engine, store_fault};
 use super::owner::login_lock;
 use crate::account::Secrets;
+use crate::login::{self, Facts, Login};
 use crate::net::{Fault, Kind, Rate};
 use crate::platform::{AccountInfo, Cx, Delete, Find, Platform, Profile, Receipt, Sink};
 use crate::store::{Account, DeliveryRow};
@@ -39,11 +40,24 @@ impl Session {
         }
     }
 
+    /// The login that these secrets are of, and the way in which it was made.
+    fn login(&self) -> Option<(&'static Login, Facts)> {
+        let facts = Facts::among(&self.secrets.read().unwrap_or_else(PoisonError::into_inner))?;
+        Some((self.platform.logins().iter().find(|way| way.name == facts.way)?, facts))
+    }
+
     /// The network's last word on the budget: when it is used up, the time at which it is full again.
     pub(super) fn spent(&self) -> Option<DateTime<Utc>> {
         let rate = *self.rate.lock().unwrap_or_else(PoisonError::into_inner);
         rate.filter(|rate| rate.remaining == 0).map(|rate| rate.reset)
     }
+}
+
+/// When a person has to log in again.
+pub fn ends(account: &Account, facts: &Facts) -> Option<DateTime<Utc>> {
+    let ways = crate::platform::by_name(&account.platform).map_or(&[][..], |platform| platform.logins());
+    let renewable = ways.iter().find(|way| way.name == facts.way).is_some_and(login::renewable);
+    facts.ends(renewable)
 }
 
 /// The sink of calls outside a delivery: sessions are kept, everything else has no place.
@@ -59,7 +73,7 @@ impl Sink for Quiet<'_> {
     }
 
     async fn keep(&self, secrets: &Secrets) -> Result<(), Fault> {
-        self.engine.vault().keep(self.account, secrets).await
+        self.engine.keep(self.account, secrets).await
     }
 
     async fn uploaded(&self, _: &str, _: &str) -> Result<Option<Value>, Fault> {
@@ -86,13 +100,42 @@ impl Engine {
         for secret in secrets.values() {
             self.door().redactor().learn(secret);
         }
-        Ok(Session {
+        let session = Session {
             info: AccountInfo::from(&account),
             account,
             platform,
             secrets: RwLock::new(secrets),
             rate: Mutex::new(None),
-        })
+        };
+        self.keep_alive(&session).await?;
+        Ok(session)
+    }
+
+    /// Commits secrets through the chain, and what is known of the login to the account's row.
+    pub(super) async fn keep(&self, account: &Account, secrets: &Secrets) -> Result<(), Fault> {
+        self.vault().keep(account, secrets).await?;
+        let Some(text) = secrets.get(login::FACTS) else { return Ok(()) };
+        let Ok(facts) = serde_json::from_str::<Facts>(text.expose_secret()) else { return Ok(()) };
+        let ends = ends(account, &facts);
+        self.store().account_login(&account.secret_key, serde_json::json!(facts), ends).await.map_err(store_fault)
+    }
+
+    /// Renews a login that is about to end.
+    async fn keep_alive(&self, session: &Session) -> Result<(), Fault> {
+        let now = Utc::now();
+        let Some((way, facts)) = session.login().filter(|(way, facts)| login::due(way, facts, now)) else {
+            return Ok(());
+        };
+        let sink = Quiet { engine: self, account: &session.account };
+        match self.refresh(session, &sink).await {
+            Ok(_) => Ok(()),
+            // it holds for now; the network will say when it does not
+            Err(fault) if facts.access_ends.is_some_and(|end| end > now) => {
+                tracing::debug!(account = session.account.name, way = way.name, "not renewed: {}", fault.message);
+                Ok(())
+            }
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Renews the login, one process at a time: whoever waited takes what the other one got.
@@ -100,7 +143,7 @@ impl Engine {
     /// # Errors
     /// The network refuses, or the renewed login cannot be kept.
     pub(super) async fn refresh(&self, session: &Session, sink: &dyn Sink) -> Result<bool, Fault> {
-        let _lock = login_lock(self.locks(), session.account.id).await?;
+        let _lock = login_lock(self.locks(), &session.account.secret_key).await?;
         let now_kept = self.vault().load(&session.account).await?;
         let changed = {
             let mut held = session.secrets.write().unwrap_or_else(PoisonError::into_inner);

@@ -426,7 +426,7 @@ impl Sink for PartSink<'_> {
     }
 
     async fn keep(&self, secrets: &Secrets) -> Result<(), Fault> {
-        self.worker.engine.vault().keep(&self.account, secrets).await
+        self.worker.engine.keep(&self.account, secrets).await
     }
 
     async fn uploaded(&self, sha256: &str, kind: &str) -> Result<Option<Value>, Fault> {

@@ -237,6 +237,9 @@ impl Door {
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
+        for (name, secret) in &request.secret_query {
+            url.query_pairs_mut().append_pair(name, secret.expose_secret());
+        }
         let Some(mirror) = &self.options.mirror else { return Ok(url) };
         // a server on this machine is reached as it is; nothing else leaves it
         if url.scheme() == "http" && loopback(&url) {
@@ -259,7 +262,7 @@ impl Door {
     /// A [`Fault`] where there is no (whole) answer; `effect` is `Maybe` from the moment the request may have been
     /// read by the other side, for requests that write.
     pub async fn send(&self, request: Request) -> Result<Answer, Fault> {
-        for secret in &request.path_secrets {
+        for secret in request.path_secrets.iter().chain(request.secret_query.iter().map(|(_, secret)| secret)) {
             self.redactor.learn(secret);
         }
         for (_, secret) in &request.secret_headers {

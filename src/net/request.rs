@@ -18,6 +18,9 @@ pub struct Request {
     /// What [`Request::secret_path`] put into the URL, for the door's redactor.
     pub(super) path_secrets: Vec<SecretString>,
     pub(super) query: Vec<(String, String)>,
+    pub(super) secret_query: Vec<(String, SecretString)>,
+    /// Certificates of this file are trusted instead of the system's.
+    pub(super) ca_file: Option<PathBuf>,
     pub(super) body: Body,
     /// For the log and messages: the URL with secrets left out.
     pub(super) shown_url: Option<String>,
@@ -74,6 +77,8 @@ impl Request {
             secret_headers: Vec::new(),
             path_secrets: Vec::new(),
             query: Vec::new(),
+            secret_query: Vec::new(),
+            ca_file: None,
             body: Body::Empty,
             shown_url: None,
             timeout: None,
@@ -97,6 +102,14 @@ impl Request {
         self
     }
 
+    /// The origin that this request carries a secret to, if it carries one.
+    pub fn secret_to(&self) -> Option<String> {
+        if self.secret_headers.is_empty() && self.path_secrets.is_empty() && self.secret_query.is_empty() {
+            return None;
+        }
+        Some(url::Url::parse(&self.url).map_or_else(|_| self.url.clone(), |url| url.origin().ascii_serialization()))
+    }
+
     /// A header with nothing to hide.
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Request {
         self.headers.push((name.to_string(), value.into()));
@@ -118,6 +131,18 @@ impl Request {
     /// One more query parameter, encoded by the door.
     pub fn query(mut self, name: &str, value: impl Into<String>) -> Request {
         self.query.push((name.to_string(), value.into()));
+        self
+    }
+
+    /// One more query parameter that no log shows, for networks that want a secret there.
+    pub fn secret_query(mut self, name: &str, value: SecretString) -> Request {
+        self.secret_query.push((name.to_string(), value));
+        self
+    }
+
+    /// Another certificate authority than the system's, from a PEM file.
+    pub fn ca_file(mut self, path: Option<PathBuf>) -> Request {
+        self.ca_file = path.or(self.ca_file);
         self
     }
 

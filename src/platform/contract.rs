@@ -10,8 +10,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::fit::{self, PlanNote};
+use super::spec::Server;
 use super::spec::{Limits, Repeat, Spec};
 use crate::draft::{CardChoice, Overflow, Poll, Visibility};
+use crate::login::{self, Desk, Facts, Login, Nobody};
 use crate::media::{Card as LinkCard, Media};
 use crate::net::{Answer, Door, Fault, Request, by_status};
 use crate::store::Account;
@@ -73,11 +75,27 @@ pub trait Platform: Sync + Send {
         by_status(answer)
     }
 
-    /// Gets or renews what the credentials must be traded for (a session), and keeps it with [`Cx::keep`]. Called once when a
-    /// request failed with `auth`; `false` where there is nothing to renew.
+    /// The ways to log in, the one to offer first at the front. Where the fields of [`Spec::fields`] are all that there is, nothing
+    /// need be said.
+    fn logins(&self) -> &'static [Login] {
+        TYPED
+    }
+
+    /// Gets or renews what the credentials must be traded for (a session, an access token), and keeps it with [`Cx::keep`]. Called
+    /// under the login's lock: ahead of expiry, and once when a request failed with `auth`; `false` where there is nothing to renew.
     async fn refresh(&self, cx: &Cx<'_>) -> Result<bool, Fault> {
+        cx.renew().await
+    }
+
+    /// Origins that may be sent this account's credentials, beside its own server and the network's.
+    fn hosts(&self, cx: &Cx<'_>) -> Vec<String> {
         let _ = cx;
-        Ok(false)
+        Vec::new()
+    }
+
+    /// What one login can post to, where that is more than one place: pages, channels, chats.
+    fn targets(&self) -> Option<&dyn Targets> {
+        None
     }
 
     /// Read-back.
@@ -97,6 +115,38 @@ pub trait Platform: Sync + Send {
 
     /// How to get the credentials (`setup.md`).
     fn setup(&self) -> &'static str;
+}
+
+/// The one way of networks that need no more than their fields.
+const TYPED: &[Login] = &[Login {
+    name: "fields",
+    about: "credentials made at the network by hand",
+    flow: login::Flow::Typed(login::Typed::PLAIN),
+    keeps: &[],
+    asks: &[],
+    page: None,
+}];
+
+/// What else one login can post to.
+#[async_trait]
+pub trait Targets: Sync + Send {
+    /// Reads only; in the order in which a person would look for them.
+    async fn targets(&self, cx: &Cx<'_>) -> Result<Vec<TargetOffer>, Fault>;
+}
+
+/// One place that a login can post to.
+#[derive(Debug, Clone, Default)]
+pub struct TargetOffer {
+    /// As a person knows it: `Example page`, `#releases`.
+    pub title: String,
+    /// A word for an account's name: `example-page`.
+    pub name: String,
+    /// What the account must be told beside the login: put over the settings of the account that logged in.
+    pub settings: BTreeMap<String, Value>,
+    /// Secrets of its own (a page's token), which then do not change with the login's. Empty: the login's are used.
+    pub secrets: BTreeMap<String, SecretString>,
+    /// Why it cannot be chosen, if so (no right to post there).
+    pub not: Option<String>,
 }
 
 /// Did this part land?
@@ -420,6 +470,7 @@ impl Cx<'_> {
     /// # Errors
     /// No answer, or an answer that is a refusal.
     pub async fn call(&self, request: Request) -> Result<Answer, Fault> {
+        self.bound(&request)?;
         let answer = self.door.send(request).await?;
         if let Some(rate) = answer.rate {
             *self.rate.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(rate);
@@ -430,6 +481,54 @@ impl Cx<'_> {
                 fault.message = self.door.redactor().clean(&fault.message);
                 Err(fault)
             }
+        }
+    }
+
+    /// Credentials go to the account's server, the network's hosts, and to nobody else.
+    fn bound(&self, request: &Request) -> Result<(), Fault> {
+        let Some(origin) = request.secret_to() else { return Ok(()) };
+        let own = match self.platform.spec().server {
+            Server::Fixed(own) | Server::Default(own) => own,
+            Server::Own(_) | Server::Local => "",
+        };
+        if origin == self.account.server || origin == own || self.platform.hosts(self).contains(&origin) {
+            return Ok(());
+        }
+        Err(Fault::local(format!(
+            "account `{}`: its credentials are for `{}`, and were not sent to `{origin}`",
+            self.account.name, self.account.server
+        )))
+    }
+
+    /// What is known of the login that these secrets are of; `None` for credentials that say nothing of themselves.
+    pub fn facts(&self) -> Option<Facts> {
+        Facts::among(&self.secrets.read().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Renews a login by the way in which it was made; the new one is kept before it is used. `false`: there is nothing to renew.
+    ///
+    /// # Errors
+    /// The network refuses, or what it gave cannot be kept.
+    pub async fn renew(&self) -> Result<bool, Fault> {
+        let Some(facts) = self.facts() else { return Ok(false) };
+        let Some(way) = self.platform.logins().iter().find(|way| way.name == facts.way) else { return Ok(false) };
+        let held = self.secrets.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let desk = self.desk(&Nobody);
+        let Some(grant) = login::renew(&desk, way, &held, &facts).await? else { return Ok(false) };
+        self.keep(grant.to_keep()).await?;
+        Ok(true)
+    }
+
+    /// What the flows of [`crate::login`] work with.
+    pub fn desk<'a>(&'a self, person: &'a dyn login::Person) -> Desk<'a> {
+        Desk {
+            door: self.door,
+            account: &self.account.name,
+            title: self.platform.spec().title,
+            server: &self.account.server,
+            settings: &self.account.settings,
+            app: None,
+            person,
         }
     }
 

@@ -13,11 +13,12 @@ mod stage;
 
 pub use contract::{
     AccountInfo, Ask, Content, ContentPost, Cx, Delete, Find, Found, MediaUse, Part, Piece, Platform, Post, Profile,
-    Ready, Receipt, Reference, Rendered, Sink, TwinAccount, explain_by_status, payload_error,
+    Ready, Receipt, Reference, Rendered, Sink, TargetOffer, Targets, TwinAccount, explain_by_status, payload_error,
 };
 pub use fit::{PlanNote, standard};
 pub use spec::{
-    Card, Field, FieldKind, ImageRule, Limits, MediaRule, PollRule, Repeat, Server, Spec, TextRule, Title, VideoRule,
+    Api, Card, Field, FieldKind, ImageRule, Limits, MediaRule, PollRule, Repeat, Server, Spec, TextRule, Title,
+    VideoRule,
 };
 
 /// Declares the modules and the list from one set of names, in alphabetical order.
@@ -39,7 +40,19 @@ networks! {
     webhook,
 }
 
+static MORE: std::sync::OnceLock<&'static [&'static dyn Platform]> = std::sync::OnceLock::new();
+
+/// Makes networks of a program that embeds this one known to it, once, before anything else is done.
+pub fn add(more: &'static [&'static dyn Platform]) {
+    MORE.get_or_init(|| more);
+}
+
+/// All that is known: [`ALL`], then what [`add`] added.
+pub fn known() -> impl Iterator<Item = &'static dyn Platform> {
+    ALL.iter().chain(MORE.get().copied().unwrap_or_default()).copied()
+}
+
 /// The network of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Platform> {
-    ALL.iter().copied().find(|platform| platform.spec().name == name)
+    known().find(|platform| platform.spec().name == name)
 }

@@ -23,6 +23,8 @@ pub struct Spec {
     /// Where the facts are from.
     pub sources: &'static [&'static str],
     pub server: Server,
+    /// The version of the API that is spoken, where the network dates them.
+    pub api: Option<Api>,
     /// What identifies and unlocks an account; `account add` asks for these in this order.
     pub fields: &'static [Field],
     /// Keys that `[on.NAME]` takes beside the fields of every draft.
@@ -49,6 +51,14 @@ pub struct Spec {
     pub pace: Duration,
     /// The published OpenAPI document that judges this network's requests (file name without `.json`), if there is one.
     pub document: Option<&'static str>,
+}
+
+/// A dated version of a network's API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Api {
+    pub version: &'static str,
+    /// The day after which it is no more answered: `2028-07-29`; `None` where the network names none.
+    pub sunset: Option<&'static str>,
 }
 
 /// Where the network is.

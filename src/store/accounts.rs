@@ -19,11 +19,28 @@ impl Store {
             if taken {
                 return Ok(Err(Error::Conflict(format!("there is an account `{}` already", new.name))));
             }
+            let now = ms(Utc::now());
             tx.execute(
-                "INSERT INTO accounts (name, platform, server, settings, secret, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![new.name, new.platform, new.server, new.settings.to_string(), source(&new.secret), ms(Utc::now())],
+                "INSERT INTO accounts (name, platform, server, settings, secret, secret_key, login, created_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                params![
+                    new.name,
+                    new.platform,
+                    new.server,
+                    new.settings.to_string(),
+                    source(&new.secret),
+                    new.secret_key.as_deref().unwrap_or_default(),
+                    new.login.to_string(),
+                    now
+                ],
             )?;
             let id = tx.last_insert_rowid();
+            if new.secret_key.is_none() {
+                tx.execute(
+                    "UPDATE accounts SET secret_key = ?2 WHERE id = ?1",
+                    params![id, format!("account-{id}-{now}")],
+                )?;
+            }
             tx.query_row("SELECT * FROM accounts WHERE id = ?1", [id], rows::account).map(Ok)
         })
         .await
@@ -64,7 +81,7 @@ impl Store {
         self.write(move |tx| {
             tx.execute(
                 "UPDATE accounts SET platform = ?2, server = ?3, remote_id = ?4, handle = ?5, url = ?6, settings = ?7, secret = ?8,
-                 about = ?9, about_at = ?10, checked_at = ?11, expires_at = ?12 WHERE id = ?1",
+                 about = ?9, about_at = ?10, checked_at = ?11, expires_at = ?12, secret_key = ?13, login = ?14 WHERE id = ?1",
                 params![
                     account.id,
                     account.platform,
@@ -78,6 +95,8 @@ impl Store {
                     account.about_at.map(ms),
                     account.checked_at.map(ms),
                     account.expires_at.map(ms),
+                    account.secret_key,
+                    account.login.to_string(),
                 ],
             )?;
             Ok(Ok(()))
@@ -94,6 +113,22 @@ impl Store {
             tx.execute(
                 "UPDATE accounts SET about = ?2, about_at = ?3 WHERE id = ?1",
                 params![id, about.to_string(), ms(at)],
+            )?;
+            Ok(Ok(()))
+        })
+        .await
+    }
+
+    /// Keeps what is known of a login, for all accounts that share it, and when it ends.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn account_login(&self, key: &str, login: Value, ends: Option<DateTime<Utc>>) -> Result<(), Error> {
+        let key = key.to_string();
+        self.write(move |tx| {
+            tx.execute(
+                "UPDATE accounts SET login = ?2, expires_at = ?3 WHERE secret_key = ?1",
+                params![key, login.to_string(), ends.map(ms)],
             )?;
             Ok(Ok(()))
         })

@@ -22,11 +22,23 @@ pub struct Account {
     pub url: Option<String>,
     pub settings: Value,
     pub secret: SecretSource,
+    /// What the secret's entry is called where it is kept: the same after a rename, and never that of another account, not even of
+    /// another home. Accounts of one login share it.
+    pub secret_key: String,
+    /// What is known of the login and is no secret; `Null` for credentials that say nothing of themselves.
+    pub login: Value,
     pub about: Value,
     pub about_at: Option<DateTime<Utc>>,
     pub checked_at: Option<DateTime<Utc>>,
     pub expires_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
+}
+
+impl Account {
+    /// The way in which it logged in, by the name that the network's list gives it; empty where that is not known.
+    pub fn way(&self) -> &str {
+        self.login["way"].as_str().unwrap_or_default()
+    }
 }
 
 /// An account to add; the rest is filled in by its first check.
@@ -37,6 +49,9 @@ pub struct NewAccount {
     pub server: String,
     pub settings: Value,
     pub secret: SecretSource,
+    /// Another account's, to share its login; `None` for one of its own.
+    pub secret_key: Option<String>,
+    pub login: Value,
 }
 
 /// Where an account's secret is kept. The environment always comes first.
@@ -238,6 +253,8 @@ pub(super) fn account(row: &Row) -> rusqlite::Result<Account> {
         url: row.get("url")?,
         settings: json(row, "settings")?,
         secret: json(row, "secret")?,
+        secret_key: row.get("secret_key")?,
+        login: json(row, "login")?,
         about: json(row, "about")?,
         about_at: time_opt(row, "about_at")?,
         checked_at: time_opt(row, "checked_at")?,

@@ -82,6 +82,8 @@ impl<'a> Machine<'a> {
             server: actor.account.server.clone(),
             settings: actor.account.settings.clone(),
             secret: SecretSource::None,
+            secret_key: None,
+            login: serde_json::Value::Null,
         };
         let account = engine.store().account_add(new).await.unwrap();
         let (account, _) = stage.ok(engine.check(account).await);

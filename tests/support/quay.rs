@@ -25,6 +25,7 @@ pub fn facts() -> Spec {
         checked: "2026-11-21",
         sources: &[],
         server: Server::Fixed("https://quay.example"),
+        api: None,
         fields: &[],
         options: &[
             Field { name: "channel", kind: FieldKind::Text, required: false, help: "where it goes" },

@@ -51,6 +51,7 @@ static SPEC: Spec = Spec {
         "https://github.com/bluesky-social/atproto/tree/main/lexicons",
     ],
     server: Server::Default("https://bsky.social"),
+    api: None,
     fields: &[
         Field { name: "handle", kind: FieldKind::Text, required: true, help: "your handle, `ann.bsky.social` or your own domain" },
         Field {
@@ -332,6 +333,10 @@ impl Platform for Network {
 
     async fn refresh(&self, cx: &Cx<'_>) -> Result<bool, Fault> {
         session::renew(cx).await.map(|_| true)
+    }
+
+    fn hosts(&self, cx: &Cx<'_>) -> Vec<String> {
+        session::host(cx).into_iter().collect()
     }
 
     fn find(&self) -> Option<&dyn Find> {

@@ -41,6 +41,11 @@ fn identifier(cx: &Cx<'_>) -> String {
     cx.account.setting("handle").trim().trim_start_matches('@').to_string()
 }
 
+/// Where the session's data really are.
+pub fn host(cx: &Cx<'_>) -> Option<String> {
+    kept(cx).map(|(_, facts)| facts.pds)
+}
+
 fn kept(cx: &Cx<'_>) -> Option<(SecretString, Facts)> {
     let facts: Facts = serde_json::from_str(cx.optional_secret(FACTS)?.expose_secret()).ok()?;
     let ours = facts.identifier == identifier(cx) && facts.server == cx.account.server;

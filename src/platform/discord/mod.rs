@@ -47,6 +47,7 @@ static SPEC: Spec = Spec {
         "https://github.com/discord/discord-api-spec (v10)",
     ],
     server: Server::Fixed("https://discord.com"),
+    api: None,
     fields: &[
         Field {
             name: "mode",

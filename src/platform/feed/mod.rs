@@ -47,6 +47,7 @@ static SPEC: Spec = Spec {
     checked: "2026-11-21",
     sources: &["https://www.jsonfeed.org/version/1.1/", "https://www.rfc-editor.org/rfc/rfc4287"],
     server: Server::Local,
+    api: None,
     fields: FIELDS,
     options: &[],
     text: TextRule { markup: Markup::Html, unit: Unit::Scalars, max: None, also: None, caption: None, optional: true },

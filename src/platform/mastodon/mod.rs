@@ -48,6 +48,7 @@ const SPEC: Spec = Spec {
         "https://docs.gotosocial.org/en/latest/",
     ],
     server: super::Server::Own("https://mastodon.social"),
+    api: None,
     fields: &[Field {
         name: "token",
         kind: FieldKind::Secret,

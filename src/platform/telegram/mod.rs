@@ -37,6 +37,7 @@ static SPEC: Spec = Spec {
         "https://github.com/PaulSonOfLars/telegram-bot-api-spec (10.1)",
     ],
     server: Server::Default("https://api.telegram.org"),
+    api: None,
     fields: &[
         Field {
             name: "token",

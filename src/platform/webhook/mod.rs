@@ -58,6 +58,7 @@ const fn spec(markup: Markup, unit: Unit, max: usize) -> Spec {
         sources: &["https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md"],
         // the address is a secret field, so there is no server to ask for
         server: Server::Fixed(""),
+        api: None,
         fields: FIELDS,
         options: OPTIONS,
         text: TextRule { markup, unit, max: Some(max), also: None, caption: None, optional: true },
@@ -154,6 +155,12 @@ impl Platform for Network {
             fault.message = "the receiver says that this webhook is gone for good; make a new one there and run `xpost account add`".to_string();
         }
         Some(fault)
+    }
+
+    fn hosts(&self, cx: &Cx<'_>) -> Vec<String> {
+        // the address is the credential
+        let url = cx.optional_secret("url").and_then(|url| address::parse(url.expose_secret(), private(cx)).ok());
+        url.map(|url| url.origin().ascii_serialization()).into_iter().collect()
     }
 
     fn twin(&self) -> Box<dyn Twin> {

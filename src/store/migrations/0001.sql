@@ -10,6 +10,8 @@ CREATE TABLE accounts (
     url         TEXT,
     settings    TEXT NOT NULL DEFAULT '{}',  -- JSON object, nothing secret
     secret      TEXT NOT NULL,               -- JSON: where the secret is kept
+    secret_key  TEXT NOT NULL,               -- what its entry is called there; accounts of one login share it
+    login       TEXT NOT NULL DEFAULT 'null',-- JSON: what is known of the login and is no secret
     about       TEXT NOT NULL DEFAULT 'null',-- JSON: what the server says of itself
     about_at    INTEGER,
     checked_at  INTEGER,
