@@ -7,7 +7,7 @@
 //! | `code`, `device`, `poll`, `pin`, `password` | one flow each |
 //! | `listener` | the loopback listener that a browser comes back to |
 //! | `wire` | the `oauth2` crate over our door, with the networks' dialects |
-//! | `oauth1`, `dpop`, [`jwt`], [`key`] | signatures and the keys that make them |
+//! | [`oauth1`], `dpop`, [`jwt`], [`key`] | signatures and the keys that make them |
 
 mod code;
 mod device;
@@ -15,9 +15,12 @@ pub mod flow;
 mod grant;
 pub mod jwt;
 pub mod key;
+pub mod oauth1;
 mod password;
 mod pin;
 mod poll;
+#[cfg(test)]
+mod sitter;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
