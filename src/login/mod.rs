@@ -7,15 +7,20 @@
 //! | `code`, `device`, `poll`, `pin`, `password` | one flow each |
 //! | `listener` | the loopback listener that a browser comes back to |
 //! | `wire` | the `oauth2` crate over our door, with the networks' dialects |
-//! | [`oauth1`], [`dpop`], [`jwt`] | signatures |
+//! | [`oauth1`], `dpop`, [`jwt`], [`key`] | signatures and the keys that make them |
 
 mod code;
 mod device;
 pub mod flow;
 mod grant;
+pub mod jwt;
+pub mod key;
+pub mod oauth1;
 mod password;
 mod pin;
 mod poll;
+#[cfg(test)]
+mod sitter;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -74,6 +79,11 @@ pub trait Person: Sync + Send {
 /// A ceremony of a network's own, where data does not suffice.
 #[async_trait]
 pub trait Way: Sync + Send {
+    /// What it asks for, and why; empty where the network has no permissions to choose.
+    fn scopes(&self) -> &'static [Scope] {
+        &[]
+    }
+
     /// Logs in.
     ///
     /// # Errors

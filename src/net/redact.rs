@@ -59,11 +59,7 @@ pub fn hide_fields(value: &mut Value) {
             for (name, value) in fields {
                 let name = name.to_lowercase();
                 match value {
-                    Value::String(text)
-                        if ["jwt", "token", "secret", "password"].iter().any(|word| name.contains(word)) =>
-                    {
-                        *text = "[secret]".into();
-                    }
+                    Value::String(text) if secret(&name) => *text = "[secret]".into(),
                     value => hide_fields(value),
                 }
             }
@@ -71,6 +67,24 @@ pub fn hide_fields(value: &mut Value) {
         Value::Array(values) => values.iter_mut().for_each(hide_fields),
         _ => {}
     }
+}
+
+/// The same for a body of `name=value` pairs with `&` between them, which is how OAuth 1.0a answers, whatever type it says the body
+/// is. Any other text comes back as it is.
+pub fn hide_pairs(text: &str) -> String {
+    if text.trim().contains(char::is_whitespace) {
+        return text.to_string();
+    }
+    let pairs = text.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, value)) if !value.is_empty() && secret(&name.to_lowercase()) => format!("{name}=[secret]"),
+        _ => pair.to_string(),
+    });
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+/// Whether a name in lower case says that its value is one.
+fn secret(name: &str) -> bool {
+    ["jwt", "token", "secret", "password"].iter().any(|word| name.contains(word))
 }
 
 #[cfg(test)]
@@ -84,6 +98,18 @@ mod tests {
         hide_fields(&mut value);
         let expected = serde_json::json!({"did": "x", "accessJwt": "[secret]", "list": [{"refresh_token": "[secret]", "tokens": 3}]});
         assert_eq!(value, expected);
+    }
+
+    #[test]
+    fn pairs_that_say_that_they_are_secret_are_hidden() {
+        let answer = "oauth_token=a-b&oauth_token_secret=c%3D&oauth_callback_confirmed=true&user_id=7&token=&x";
+        let hidden =
+            "oauth_token=[secret]&oauth_token_secret=[secret]&oauth_callback_confirmed=true&user_id=7&token=&x";
+        assert_eq!(hide_pairs(answer), hidden);
+        assert_eq!(hide_pairs("token=1\n"), "token=[secret]");
+        for other in ["the token=1 & more", "", "<a href=\"/?token=1\">x</a>", "token"] {
+            assert_eq!(hide_pairs(other), other);
+        }
     }
 
     #[test]

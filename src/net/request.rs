@@ -110,6 +110,16 @@ impl Request {
         Some(url::Url::parse(&self.url).map_or_else(|_| self.url.clone(), |url| url.origin().ascii_serialization()))
     }
 
+    /// The method, for signatures that cover it.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The URL as it was built, for signatures that cover it: without query parameters that were added by name. May hold a secret.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// A header with nothing to hide.
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Request {
         self.headers.push((name.to_string(), value.into()));
@@ -138,6 +148,14 @@ impl Request {
     pub fn secret_query(mut self, name: &str, value: SecretString) -> Request {
         self.secret_query.push((name.to_string(), value));
         self
+    }
+
+    /// The parameters that a signature covers beside those in the URL: the query added by name, secret or not, and the form if the
+    /// body is one. Decoded; may hold secrets.
+    pub fn parameters(&self) -> Vec<(&str, &str)> {
+        let form = if let Body::Form(pairs) = &self.body { pairs.as_slice() } else { &[] };
+        let plain = self.query.iter().chain(form).map(|(name, value)| (name.as_str(), value.as_str()));
+        plain.chain(self.secret_query.iter().map(|(name, value)| (name.as_str(), value.expose_secret()))).collect()
     }
 
     /// Another certificate authority than the system's, from a PEM file.
