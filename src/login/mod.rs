@@ -22,6 +22,9 @@ pub mod register;
 mod said;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;

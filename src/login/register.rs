@@ -67,11 +67,13 @@ pub(super) async fn app(
 
 /// The app of a login that is there.
 pub(super) fn kept(desk: &Desk<'_>, client: &Client, held: &Secrets, facts: &Facts) -> (App, Owner) {
-    let given = desk.app.clone().unwrap_or_default();
+    // the person's own app has no business in logins that are made with another
+    let given = desk.app.clone().filter(|_| matches!(client, Client::App { .. })).unwrap_or_default();
     let public = if let Client::Public(id) = client { id } else { "" };
     let id = [facts.client_id.as_str(), &given.id, public].into_iter().find(|id| !id.is_empty()).unwrap_or_default();
-    // the secret belongs to the id that the login was made with
-    let given_secret = given.secret.clone().filter(|_| given.id == id);
+    let never = matches!(client, Client::App { secret: AppSecret::Never });
+    // a secret belongs to the id that the login was made with
+    let given_secret = given.secret.clone().filter(|_| given.id == id && !never);
     let app = App { id: id.to_string(), secret: held.get(CLIENT_SECRET).cloned().or(given_secret), ..given };
     (app, Owner::of(client))
 }

@@ -82,11 +82,13 @@ pub(super) enum Doing {
     Revoke,
 }
 
+type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// The time, which tests do not wait for.
 #[derive(Clone)]
 pub(super) struct Pace {
     pub now: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
-    pub sleep: Arc<dyn Fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>,
+    pub sleep: Arc<dyn Fn(Duration) -> Pause + Send + Sync>,
 }
 
 impl Pace {
