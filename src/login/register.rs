@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::wire::{endpoint, harmless};
+use super::refuse::harmless;
+use super::wire::endpoint;
 use super::{App, AppSecret, CLIENT_SECRET, Client, ClientAuth, Desk, Facts, Register, Secrets, said};
 use crate::net::{Effect, Fault, Kind, Request, by_status, one_line};
 

@@ -357,6 +357,11 @@ async fn only_the_own_address_may_be_pasted() {
     let desk = Desk { app: app.clone(), ..world.desk(&person) };
     let fault = super::super::code::enter(&desk, &flow).await.unwrap_err();
     assert_eq!((fault.code.as_deref(), world.asked("/token")), (Some("invalid_grant"), 1));
+    // a refusal is told as it would be by a browser
+    let no = "https://ann.example/landed?error=access_denied&error_description=not+today&state={state}";
+    let person = world.person(&[no]);
+    let fault = super::super::code::enter(&Desk { app: app.clone(), ..world.desk(&person) }, &flow).await.unwrap_err();
+    assert!(fault.message.contains("declined at Example (it said: not today)"), "{fault}");
     // two codes are none
     let twice = "https://ann.example/landed?code=a&code=b&state={state}";
     let person = world.person(&[twice]);

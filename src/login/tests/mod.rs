@@ -403,6 +403,8 @@ impl World {
     }
 }
 
+/// Code, page, page with the code in it, and until when.
+type Shown = (String, String, Option<String>, DateTime<Utc>);
 type OnVisit = Box<dyn Fn(String, Option<String>) + Send + Sync>;
 
 /// Whoever sits there.
@@ -413,7 +415,7 @@ pub struct Tester {
     pub questions: Mutex<Vec<(String, bool)>>,
     pub said: Mutex<Vec<String>>,
     pub visited: Mutex<Vec<(String, Option<String>)>>,
-    pub codes: Mutex<Vec<(String, String, Option<String>, DateTime<Utc>)>>,
+    pub codes: Mutex<Vec<Shown>>,
 }
 
 impl Tester {
