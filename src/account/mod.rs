@@ -33,6 +33,9 @@ pub use toml_file::FileError;
 /// Secret fields by name: `token`, `password`, and the sessions that a network keeps.
 pub type Secrets = BTreeMap<String, SecretString>;
 
+/// What a [`Vault`] has set aside; it gives it back when it is dropped.
+pub type Room = Box<dyn std::any::Any + Send + Sync>;
+
 /// Where the secrets of accounts come from and go to.
 #[async_trait]
 pub trait Vault: Send + Sync {
@@ -47,4 +50,14 @@ pub trait Vault: Send + Sync {
     /// # Errors
     /// A `local` fault: nothing was changed.
     async fn keep(&self, account: &Account, renewed: &Secrets) -> Result<(), Fault>;
+
+    /// Makes sure that [`Vault::keep`] will succeed, before a refresh token is spent that can be used only once. What it gives is to
+    /// be held until then: it may be room on a disk.
+    ///
+    /// # Errors
+    /// A `local` fault: what the network would give could not be kept.
+    async fn ready(&self, account: &Account) -> Result<Room, Fault> {
+        let _ = account;
+        Ok(Box::new(()))
+    }
 }
