@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`Chain`] | the secret chain: [`Vault`] over environment, keyring, command and file |
+//! | [`Rotation`] | the commands that are handed a renewed login |
 //! | [`Config`] | `config.toml`: the user's own settings |
 //! | [`Project`] | `xpost.toml`: accounts and groups that a repository carries, without secrets |
 //! | [`Book`] | which accounts `--to` means |
@@ -12,6 +13,7 @@ mod chain;
 mod config;
 mod keyring;
 mod project;
+mod rotate;
 mod targets;
 mod toml_file;
 
@@ -24,9 +26,10 @@ use crate::net::Fault;
 use crate::store::Account;
 
 pub use chain::{Chain, FieldsOf, Given, SecretField, missing, variable};
-pub use config::{Config, LimitOverrides, People, limits_of};
+pub use config::{AccountConfig, CA_FILE, Config, LimitOverrides, People, limits_of};
 
 pub use project::{Declared, Known, Project};
+pub use rotate::{Notice, Notices, Rotation};
 pub use targets::{Book, Target, valid_name};
 pub use toml_file::FileError;
 
