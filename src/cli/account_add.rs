@@ -13,7 +13,7 @@ use super::delivery;
 use super::input::words;
 use super::trouble::{Exit, Trouble};
 use super::world::{World, platform_names, platform_of, server_of};
-use crate::account::{Chain, LimitOverrides, Secrets, valid_name, variable};
+use crate::account::{CA_FILE, Chain, LimitOverrides, Secrets, valid_name, variable};
 use crate::draft::did_you_mean;
 use crate::net::Fault;
 use crate::platform::{Field, FieldKind, Server, Spec};
@@ -371,12 +371,13 @@ fn settings(spec: &Spec, pairs: &[String]) -> Result<Map<String, Value>, Trouble
                 .detail("type it when asked, pipe it in with `--stdin`, or set it in the environment"));
             }
             Some(field) => typed(field, value).map_err(Trouble::usage)?,
+            None if key == CA_FILE => absolute(key, value).map_err(Trouble::usage)?,
             None if LimitOverrides::NAMES.contains(&key) => Value::from(
                 value.parse::<u64>().map_err(|_| Trouble::usage(format!("`{key}` must be a number, not `{value}`")))?,
             ),
             None => {
                 let known = spec.fields.iter().filter(|f| f.kind != FieldKind::Secret).map(|f| f.name);
-                let hint = did_you_mean(key, known.chain(LimitOverrides::NAMES.iter().copied()));
+                let hint = did_you_mean(key, known.chain(LimitOverrides::NAMES.iter().copied()).chain([CA_FILE]));
                 return Err(Trouble::usage(format!("{} has no field `{key}`{hint}", spec.title))
                     .next(format!("xpost account add {} --help-setup", spec.name)));
             }
@@ -409,12 +410,15 @@ fn typed(field: &Field, value: &str) -> Result<Value, String> {
         FieldKind::Table => serde_json::from_str::<Map<String, Value>>(value)
             .map(Value::Object)
             .map_err(|_| format!("`{name}` must be a JSON object")),
-        FieldKind::Directory => {
-            let path = std::path::absolute(value).map_err(|error| format!("`{name}`: `{value}`: {error}"))?;
-            Ok(Value::from(path.to_string_lossy()))
-        }
+        FieldKind::Directory => absolute(name, value),
         _ => Ok(Value::from(value)),
     }
+}
+
+/// A path that holds wherever one stands.
+fn absolute(name: &str, value: &str) -> Result<Value, String> {
+    let path = std::path::absolute(value).map_err(|error| format!("`{name}`: `{value}`: {error}"))?;
+    Ok(Value::from(path.to_string_lossy()))
 }
 
 /// Asks for every field that is not known yet; the secret ones are given back, the others go to the settings.

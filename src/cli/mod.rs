@@ -21,6 +21,7 @@ mod docs;
 mod doctor;
 mod history;
 mod input;
+mod logins;
 mod man;
 mod mock;
 pub mod out;

@@ -5,8 +5,10 @@
 
 mod add;
 mod engine;
+mod health;
 mod lookup;
 mod owner;
+mod renew;
 mod session;
 mod turn;
 mod verdict;
@@ -14,5 +16,7 @@ mod worker;
 
 pub use add::{AddOptions, Order, Written};
 pub use engine::{Engine, Event, EventKind, Options};
+pub use health::Health;
+pub use renew::lost;
 pub use session::{Session, ends};
 pub use verdict::{Phase, Situation, TRIES, Verdict, next_try, verdict};
