@@ -7,12 +7,14 @@
 //! | `code`, `device`, `poll`, `pin`, `password` | one flow each |
 //! | `listener` | the loopback listener that a browser comes back to |
 //! | `wire` | the `oauth2` crate over our door, with the networks' dialects |
-//! | [`oauth1`], [`dpop`], [`jwt`] | signatures |
+//! | `oauth1`, `dpop`, [`jwt`], [`key`] | signatures and the keys that make them |
 
 mod code;
 mod device;
 pub mod flow;
 mod grant;
+pub mod jwt;
+pub mod key;
 mod password;
 mod pin;
 mod poll;
