@@ -7,10 +7,11 @@
 //! | `code`, `device`, `poll`, `pin`, `password` | one flow each |
 //! | `listener` | the loopback listener that a browser comes back to |
 //! | `wire` | the `oauth2` crate over our door, with the networks' dialects |
-//! | `oauth1`, `dpop`, [`jwt`], [`key`] | signatures and the keys that make them |
+//! | `oauth1`, [`dpop`], [`jwt`], [`key`] | signatures and the keys that make them |
 
 mod code;
 mod device;
+pub mod dpop;
 pub mod flow;
 mod grant;
 pub mod jwt;
