@@ -6,7 +6,8 @@
 //! | [`Grant`] | what a login yields: secrets for the chain, [`Facts`] for everybody |
 //! | `code`, `device`, `poll`, `pin`, `password` | one flow each |
 //! | `listener` | the loopback listener that a browser comes back to |
-//! | `wire` | the `oauth2` crate over our door, with the networks' dialects |
+//! | `wire`, `said` | the `oauth2` crate over our door, with the networks' dialects; what their answers mean |
+//! | [`register`] | whose app asks; apps that a server gives out at run time |
 //! | `oauth1`, [`dpop`], [`jwt`], [`key`] | signatures and the keys that make them |
 
 mod code;
@@ -16,9 +17,13 @@ pub mod flow;
 mod grant;
 pub mod jwt;
 pub mod key;
+mod listener;
 mod password;
 mod pin;
 mod poll;
+pub mod register;
+mod said;
+mod wire;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
