@@ -74,6 +74,11 @@ pub trait Person: Sync + Send {
 /// A ceremony of a network's own, where data does not suffice.
 #[async_trait]
 pub trait Way: Sync + Send {
+    /// What it asks for, and why; empty where the network has no permissions to choose.
+    fn scopes(&self) -> &'static [Scope] {
+        &[]
+    }
+
     /// Logs in.
     ///
     /// # Errors
