@@ -5,7 +5,9 @@
 
 mod add;
 mod engine;
+mod leave;
 mod lookup;
+mod offers;
 mod owner;
 mod session;
 mod turn;
@@ -14,5 +16,6 @@ mod worker;
 
 pub use add::{AddOptions, Order, Written};
 pub use engine::{Engine, Event, EventKind, Options};
+pub use leave::{Ended, Leaving};
 pub use session::{Session, ends};
 pub use verdict::{Phase, Situation, TRIES, Verdict, next_try, verdict};
