@@ -12,7 +12,7 @@ use super::login::{self, asked, needed};
 use super::person::prompt;
 use super::trouble::Trouble;
 use super::world::{World, server_of};
-use crate::account::{LimitOverrides, Secrets, unpack, variable};
+use crate::account::{CA_FILE, LimitOverrides, Secrets, unpack, variable};
 use crate::draft::did_you_mean;
 use crate::login::Login;
 use crate::platform::{Field, FieldKind, Server, Spec};
@@ -73,12 +73,13 @@ pub fn settings(spec: &Spec, pairs: &[String]) -> Result<Map<String, Value>, Tro
                 .detail("type it when asked, pipe it in with `--stdin`, or set it in the environment"));
             }
             Some(field) => typed(field, value).map_err(Trouble::usage)?,
+            None if key == CA_FILE => absolute(key, value).map_err(Trouble::usage)?,
             None if LimitOverrides::NAMES.contains(&key) => Value::from(
                 value.parse::<u64>().map_err(|_| Trouble::usage(format!("`{key}` must be a number, not `{value}`")))?,
             ),
             None => {
                 let known = spec.fields.iter().filter(|f| f.kind != FieldKind::Secret).map(|f| f.name);
-                let hint = did_you_mean(key, known.chain(LimitOverrides::NAMES.iter().copied()));
+                let hint = did_you_mean(key, known.chain(LimitOverrides::NAMES.iter().copied()).chain([CA_FILE]));
                 return Err(Trouble::usage(format!("{} has no field `{key}`{hint}", spec.title))
                     .next(format!("xpost account add {} --help-setup", spec.name)));
             }
@@ -111,12 +112,15 @@ fn typed(field: &Field, value: &str) -> Result<Value, String> {
         FieldKind::Table => serde_json::from_str::<Map<String, Value>>(value)
             .map(Value::Object)
             .map_err(|_| format!("`{name}` must be a JSON object")),
-        FieldKind::Directory => {
-            let path = std::path::absolute(value).map_err(|error| format!("`{name}`: `{value}`: {error}"))?;
-            Ok(Value::from(path.to_string_lossy()))
-        }
+        FieldKind::Directory => absolute(name, value),
         _ => Ok(Value::from(value)),
     }
+}
+
+/// A path that holds wherever one stands.
+fn absolute(name: &str, value: &str) -> Result<Value, String> {
+    let path = std::path::absolute(value).map_err(|error| format!("`{name}`: `{value}`: {error}"))?;
+    Ok(Value::from(path.to_string_lossy()))
 }
 
 /// What was given ahead of any question.

@@ -1,11 +1,12 @@
 //! Ending a login at its network.
 
 use std::fs::File;
+use std::sync::PoisonError;
 
 use super::engine::Engine;
 use super::owner::login_lock;
 use super::session::Quiet;
-use crate::login::{self, Facts, Login, Nobody};
+use crate::login::{self, Login, Nobody};
 use crate::net::Fault;
 use crate::store::Account;
 
@@ -40,31 +41,18 @@ impl Engine {
     async fn end(&self, account: &Account) -> Ended {
         let platform = (self.options().networks)(&account.platform);
         let ways = platform.map_or(&[][..], |platform| platform.logins());
-        let by_row = || ways.iter().find(|way| way.name == account.way()).or(ways.first().filter(|_| ways.len() == 1));
         let page =
             |way: Option<&Login>| way.and_then(|way| way.page).map(|page| page.replace("{server}", &account.server));
-        // not through `session`: what is to end need not be renewed first
-        let held = match self.vault().load(account).await {
-            Ok(held) => held,
-            Err(fault) => return Ended::Failed { fault, page: page(by_row()) },
+        let by_row = ways.iter().find(|way| way.name == account.way()).or(ways.first().filter(|_| ways.len() == 1));
+        // what is to end need not be renewed first
+        let session = match self.open(account.clone()).await {
+            Ok(session) => session,
+            Err(fault) => return Ended::Failed { fault, page: page(by_row) },
         };
-        held.values().for_each(|secret| self.door().redactor().learn(secret));
-        let Some(facts) = Facts::among(&held) else { return Ended::ByHand { page: page(by_row()) } };
-        let (Some(platform), Some(way)) = (platform, ways.iter().find(|way| way.name == facts.way)) else {
-            return Ended::ByHand { page: None };
-        };
-        let info = crate::platform::AccountInfo::from(account);
-        let secrets = std::sync::RwLock::new(held.clone());
-        let (sink, rate) = (Quiet { engine: self, account }, std::sync::Mutex::default());
-        let cx = crate::platform::Cx {
-            door: self.door(),
-            platform,
-            account: &info,
-            secrets: &secrets,
-            sink: &sink,
-            rate: &rate,
-        };
-        match login::revoke(&cx.desk(&Nobody), way, &held, &facts).await {
+        let Some((way, facts)) = session.login() else { return Ended::ByHand { page: page(by_row) } };
+        let sink = Quiet { engine: self, account };
+        let held = session.secrets.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match login::revoke(&session.cx(&sink).desk(&Nobody), way, &held, &facts).await {
             Ok(true) => Ended::Revoked,
             Ok(false) => Ended::ByHand { page: page(Some(way)) },
             Err(mut fault) => {

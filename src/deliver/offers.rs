@@ -16,9 +16,9 @@ impl Engine {
         let session = self.session(account.clone()).await?;
         let Some(targets) = session.platform.targets() else { return Ok(Vec::new()) };
         let sink = Quiet { engine: self, account };
-        let offers = match targets.targets(&session.cx(self, &sink)).await {
+        let offers = match targets.targets(&session.cx(&sink)).await {
             Err(fault) if fault.kind == Kind::Auth && self.refresh(&session, &sink).await? => {
-                targets.targets(&session.cx(self, &sink)).await
+                targets.targets(&session.cx(&sink)).await
             }
             offers => offers,
         }?;

@@ -119,6 +119,29 @@ impl Store {
         .await
     }
 
+    /// Keeps who an account turned out to be, and nothing else of it: its login may have been renewed meanwhile.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn account_checked(
+        &self,
+        id: i64,
+        remote_id: &str,
+        handle: &str,
+        url: Option<&str>,
+        at: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let (remote_id, handle, url) = (remote_id.to_string(), handle.to_string(), url.map(str::to_string));
+        self.write(move |tx| {
+            tx.execute(
+                "UPDATE accounts SET remote_id = ?2, handle = ?3, url = ?4, checked_at = ?5 WHERE id = ?1",
+                params![id, remote_id, handle, url, ms(at)],
+            )?;
+            Ok(Ok(()))
+        })
+        .await
+    }
+
     /// Keeps what is known of a login, for all accounts that share it, and when it ends.
     ///
     /// # Errors
