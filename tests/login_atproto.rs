@@ -378,14 +378,20 @@ async fn from_the_browser_to_posts_and_back_out() {
     }
     assert_eq!(world.publish(&["after renewing"], false).await[0]["value"]["text"], "after renewing");
 
-    // a machine whose clock is ten minutes off either way
-    for seconds in ["600", "-600"] {
-        world.pretend(|facts| drop(facts.more.insert("clock_ahead".into(), seconds.into()))).await;
-        let text = format!("clock {seconds}");
+    // a machine whose clock is ten minutes off either way: its proofs are refused, once
+    let key = login::dpop::Dpop::from_secret(&world.held().await["dpop_key"]).unwrap();
+    for minutes in [10, -10] {
+        let wrong = TimeDelta::minutes(minutes);
+        mislead(&key, &world.pds, wrong);
+        assert_eq!(world.refused_for_its_time(&key).await, (401, "invalid_dpop_proof".to_string()));
+        assert_eq!(key.ahead(&world.pds), TimeDelta::zero(), "learnt from the refusal");
+        mislead(&key, &world.pds, wrong);
+        let text = format!("clock {minutes}");
         assert_eq!(world.publish(&[&text], false).await[0]["value"]["text"], text.as_str());
+        mislead(&key, &world.pds, wrong);
         world.pretend(|facts| facts.access_ends = Some(Utc::now())).await;
         world.engine().check(world.account().await).await.unwrap();
-        assert!(!Facts::among(&world.held().await).unwrap().more.contains_key("clock_ahead"), "learnt anew");
+        assert_eq!(key.ahead(&world.pds), TimeDelta::zero());
     }
 
     // out again
@@ -501,7 +507,35 @@ fn walkdir(root: &std::path::Path) -> Vec<std::path::PathBuf> {
     found
 }
 
+/// Makes this process believe that the clock there is wrong by this much.
+fn mislead(key: &login::dpop::Dpop, url: &str, ahead: TimeDelta) {
+    let at = Utc::now();
+    let date = (at + ahead).to_rfc2822().replace("+0000", "GMT");
+    let answer = xpost::net::Answer {
+        status: 200,
+        headers: [(reqwest::header::DATE, date.parse().unwrap())].into_iter().collect(),
+        body: Vec::new(),
+        request_id: None,
+        rate: None,
+        at,
+        write: false,
+        asked: String::new(),
+    };
+    assert!(!key.again(url, &answer));
+    assert!((key.ahead(url) - ahead).num_seconds().abs() <= 1);
+}
+
 impl World {
+    /// Sends one request with a proof of the wrong time, and takes in what the server says; status and error.
+    async fn refused_for_its_time(&self, key: &login::dpop::Dpop) -> (u16, String) {
+        let (engine, held) = (self.engine(), self.held().await);
+        let url = format!("{}/xrpc/com.atproto.server.getSession", self.pds);
+        let request = key.dress(xpost::net::Request::get(&url), Some(&held[TOKEN])).unwrap();
+        let answer = engine.door().send(request).await.unwrap();
+        assert!(key.again(&url, &answer), "with the right time it may be sent again");
+        (answer.status, answer.value()["error"].as_str().unwrap_or_default().to_string())
+    }
+
     /// Tries to write a record of another kind with the login's own key; status and error.
     async fn door_post(&self, collection: &str) -> (u16, String) {
         let held = self.held().await;
