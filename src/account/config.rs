@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::apps::AppSettings;
 use super::toml_file::{self, FileError};
 
 /// `@{name}` by platform or account name.
@@ -27,6 +28,8 @@ pub struct Config {
     pub people: People,
     /// `[limits.PLATFORM]`.
     pub limits: BTreeMap<String, LimitOverrides>,
+    /// `[apps.NAME]`: one's own app at a network, by platform or account.
+    pub apps: BTreeMap<String, AppSettings>,
     /// `[accounts.NAME]`.
     pub accounts: BTreeMap<String, AccountConfig>,
 }
@@ -127,13 +130,19 @@ mod tests {
                 "config.toml:2: unknown key `require-alt`; did you mean `require_alt`?",
             ),
             ("[limits.x]\nmax_txt = 3\n", "config.toml:2: unknown key `max_txt`; did you mean `max_text`?"),
+            (
+                "[apps.x]\nclient_secret = 'canary'\n",
+                "config.toml:2: `client_secret` is a secret and does not belong in a file that is copied and shown; name the \
+                 command that prints it (`client_secret_command = [\"pass\", \"show\", \"app\"]`) or set \
+                 `XPOST_APP_<NAME>_CLIENT_SECRET`",
+            ),
             ("wait = 'long'\n", "config.toml:1: invalid type: string \"long\", expected u64"),
         ] {
             assert_eq!(read(text).unwrap_err().to_string(), says);
         }
         let known = read("colour = 1\n").unwrap_err().to_string();
         assert!(
-            known.ends_with("known are `to`, `zone`, `require_alt`, `wait`, `people`, `limits`, `accounts`"),
+            known.ends_with("known are `to`, `zone`, `require_alt`, `wait`, `people`, `limits`, `apps`, `accounts`"),
             "{known}"
         );
     }

@@ -3,11 +3,13 @@
 //! | file | what |
 //! |---|---|
 //! | [`Chain`] | the secret chain: [`Vault`] over environment, keyring, command and file |
+//! | [`AppSettings`] | apps of one's own at a network |
 //! | [`Rotation`] | the commands that are handed a renewed login |
 //! | [`Config`] | `config.toml`: the user's own settings |
 //! | [`Project`] | `xpost.toml`: accounts and groups that a repository carries, without secrets |
 //! | [`Book`] | which accounts `--to` means |
 
+mod apps;
 mod backend;
 mod chain;
 mod config;
@@ -25,12 +27,14 @@ use secrecy::SecretString;
 use crate::net::Fault;
 use crate::store::Account;
 
+pub use apps::{AppSettings, OwnApp, app_variable, own_app};
+pub use backend::{pack, unpack};
 pub use chain::{Chain, FieldsOf, Given, SecretField, missing, variable};
 pub use config::{AccountConfig, CA_FILE, Config, LimitOverrides, People, limits_of};
 
 pub use project::{Declared, Known, Project};
 pub use rotate::{Notice, Notices, Rotation};
-pub use targets::{Book, Target, valid_name};
+pub use targets::{Book, LOGIN_OF, LOGIN_ONLY, Target, valid_name};
 pub use toml_file::FileError;
 
 /// Secret fields by name: `token`, `password`, and the sessions that a network keeps.

@@ -100,7 +100,7 @@ async fn signals(stop: watch::Sender<bool>, out: Out) {
 }
 
 #[cfg(unix)]
-async fn signal() {
+pub async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => {
@@ -114,7 +114,7 @@ async fn signal() {
 }
 
 #[cfg(not(unix))]
-async fn signal() {
+pub async fn signal() {
     drop(tokio::signal::ctrl_c().await);
 }
 

@@ -6,7 +6,9 @@
 mod add;
 mod engine;
 mod health;
+mod leave;
 mod lookup;
+mod offers;
 mod owner;
 mod renew;
 mod session;
@@ -17,6 +19,7 @@ mod worker;
 pub use add::{AddOptions, Order, Written};
 pub use engine::{Engine, Event, EventKind, Options};
 pub use health::Health;
+pub use leave::{Ended, Leaving};
 pub use renew::lost;
 pub use session::{Session, ends};
 pub use verdict::{Phase, Situation, TRIES, Verdict, next_try, verdict};

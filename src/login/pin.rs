@@ -148,7 +148,7 @@ impl Line<'_> {
                 Fault::new(Kind::Protocol, format!("{}: {} answered without `{name}`", self.desk.title, answer.asked))
             })?;
             self.desk.door.redactor().learn(&value);
-            Ok(value)
+            Ok::<_, Fault>(value)
         };
         let pair = Pair { token: take("oauth_token")?, secret: take("oauth_token_secret")? };
         Ok((pair, said))

@@ -186,6 +186,22 @@ impl Store {
         .await
     }
 
+    /// Whether one of its parts is in somebody's hands right now.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn account_busy(&self, id: i64) -> Result<bool, Error> {
+        self.read(move |c| {
+            c.query_row(
+                "SELECT EXISTS (SELECT 1 FROM parts JOIN deliveries d ON d.id = delivery_id
+                 WHERE d.account_id = ?1 AND owner IS NOT NULL)",
+                [id],
+                |row| row.get(0),
+            )
+        })
+        .await
+    }
+
     /// Forgets an account; what is still queued for it is cancelled. With `history`, its deliveries go too, and posts that no
     /// other account has a delivery of. Gives how many parts were cancelled.
     ///
