@@ -50,13 +50,16 @@ pub enum Flow {
     Own(&'static dyn Way),
 }
 
+/// Looks at secret fields; says what is wrong, without quoting any of it.
+pub type Check = fn(&super::Secrets) -> Result<(), String>;
+
 /// What is typed in.
 #[derive(Clone, Copy)]
 pub struct Typed {
     /// Said before it is asked for, where this way is not the one to choose.
     pub warning: Option<&'static str>,
     /// Looks at what was typed before anything is sent; says what is wrong, without quoting it.
-    pub check: Option<fn(&super::Secrets) -> Result<(), String>>,
+    pub check: Option<Check>,
 }
 
 impl Typed {
