@@ -47,7 +47,8 @@ const SCOPES: &[Scope] = &[
 static BROWSER: Code = Code {
     authorize: "{server}/oauth/authorize",
     token: "{server}/oauth/token",
-    revoke: Some(Revoke::Standard("{server}/oauth/revoke")),
+    // Pleroma and Akkoma find a login by its access token alone
+    revoke: Some(Revoke::Each("{server}/oauth/revoke")),
     scopes: SCOPES,
     joined: " ",
     challenge: Challenge::S256,

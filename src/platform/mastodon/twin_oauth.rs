@@ -260,7 +260,7 @@ impl OAuth {
         let refused = || error(403, "unauthorized_client", "You are not authorized to revoke this token");
         let app = self.client(fields).ok_or_else(refused)?;
         let wanted = fields.get("token").and_then(Value::as_str).unwrap_or_default();
-        let at = self.tokens.iter().position(|token| token.token == wanted || token.refresh.as_deref() == Some(wanted));
+        let at = self.tokens.iter().position(|token| token.token == wanted);
         if let Some(at) = at {
             if self.tokens[at].app != app {
                 return Err(refused());
