@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::api::User;
-use super::{Network, bot, setting};
+use super::{Mode, Network, bot, channelless, mode, setting};
 use crate::net::{Fault, Kind, Method, one_line};
 use crate::platform::{Cx, TargetOffer, Targets};
 
@@ -80,9 +80,9 @@ struct Overwrite {
 #[async_trait]
 impl Targets for Network {
     async fn targets(&self, cx: &Cx<'_>) -> Result<Vec<TargetOffer>, Fault> {
-        if cx.optional_secret("token").is_none() {
-            let why = "a webhook posts to its one channel; log in with a bot (`--with bot`) to choose among channels";
-            return Err(Fault::new(Kind::Unsupported, why));
+        // a webhook has one channel, and that is the account's
+        if mode(cx.account) == Mode::Webhook && !channelless(cx) {
+            return Ok(Vec::new());
         }
         let user: User = cx.call(bot(cx, Method::GET, "/users/@me")?).await?.json()?;
         let guilds = guilds(cx).await?;

@@ -145,8 +145,8 @@ async fn known(desk: &Desk<'_>) -> Result<Vec<String>, Fault> {
         return Ok(listed);
     }
     let index = ask(desk, "/.well-known/nodeinfo").await?;
-    let links = index["links"].as_array().into_iter().flatten();
-    let href = links.filter(|link| link["rel"].as_str().is_some_and(|rel| rel.contains("nodeinfo"))).next_back();
+    let mut links = index["links"].as_array().into_iter().flatten();
+    let href = links.rfind(|link| link["rel"].as_str().is_some_and(|rel| rel.contains("nodeinfo")));
     let href = href.and_then(|link| link["href"].as_str()).unwrap_or_default();
     // only the path counts: no other host is asked because of what a server says
     let url = url::Url::parse(desk.server).and_then(|base| base.join(href));

@@ -27,14 +27,18 @@ struct Seen {
 impl Targets for Network {
     async fn targets(&self, cx: &Cx<'_>) -> Result<Vec<TargetOffer>, Fault> {
         let bot = cx.call(request(cx, Method::GET, "getMe")?).await?.json::<Response<User>>()?.result;
-        let mut seen = Vec::new();
+        let (mut seen, mut own) = (Vec::new(), None);
         if named(cx) {
             let id = match chat(cx)? {
                 Value::String(name) => name,
                 id => id.to_string(),
             };
             match cx.call(request(cx, Method::GET, "getChat")?.query("chat_id", id)).await {
-                Ok(answer) => note(&mut seen, answer.json::<Response<Chat>>()?.result),
+                Ok(answer) => {
+                    let chat = answer.json::<Response<Chat>>()?.result;
+                    own = Some(chat.id);
+                    note(&mut seen, chat);
+                }
                 Err(fault) if settled(&fault) => {}
                 Err(fault) => return Err(fault),
             }
@@ -65,10 +69,11 @@ impl Targets for Network {
         let mut offers = Vec::new();
         for Seen { chat, topics } in seen {
             let not = refusal(cx, &bot, &chat).await?;
-            offers.push(offer(cx, &chat, None, not.clone()));
+            let own = own == Some(chat.id);
+            offers.push(offer(cx, &chat, own, None, not.clone()));
             for (number, name) in topics {
                 let name = name.unwrap_or_else(|| format!("topic {number}"));
-                offers.push(offer(cx, &chat, Some((number, &name)), not.clone()));
+                offers.push(offer(cx, &chat, own, Some((number, &name)), not.clone()));
             }
         }
         Ok(offers)
@@ -127,7 +132,8 @@ async fn refusal(cx: &Cx<'_>, bot: &User, chat: &Chat) -> Result<Option<String>,
     }
 }
 
-fn offer(cx: &Cx<'_>, chat: &Chat, topic: Option<(i64, &str)>, not: Option<String>) -> TargetOffer {
+/// `own`: the chat of the account that logged in, which is called here as it is called there, so that it is known again.
+fn offer(cx: &Cx<'_>, chat: &Chat, own: bool, topic: Option<(i64, &str)>, not: Option<String>) -> TargetOffer {
     let mut title = match (&chat.title, &chat.username) {
         (Some(title), Some(name)) => format!("{title} (@{name})"),
         _ => chat.handle(),
@@ -135,16 +141,18 @@ fn offer(cx: &Cx<'_>, chat: &Chat, topic: Option<(i64, &str)>, not: Option<Strin
     if chat.kind == "private" {
         title.push_str(", a person");
     }
+    let here = |key: &str| cx.account.settings.get(key).filter(|value| !value.is_null());
     // a name can be given away, the number stays
-    let mut settings = BTreeMap::from([("chat".to_string(), json!(chat.id.to_string()))]);
+    let id = here("chat").filter(|_| own).cloned().unwrap_or_else(|| json!(chat.id.to_string()));
+    let mut settings = BTreeMap::from([("chat".to_string(), id)]);
     let mut name = chat.username.as_ref().or(chat.title.as_ref()).map_or_else(String::new, |name| word(name));
     if let Some((number, topic)) = topic {
         title.push_str(" / ");
         title.push_str(topic);
         settings.insert("topic".into(), json!(number));
         name = format!("{name}-{}", word(topic)).trim_matches('-').to_string();
-    } else if cx.account.settings.get("topic").is_some() {
-        // what the account that logged in has is not this one's
+    } else if here("topic").is_some() || (chat.is_forum && !own) {
+        // the whole chat is another place than a topic of it
         settings.insert("topic".into(), Value::Null);
     }
     let name = if name.is_empty() { format!("telegram{}", chat.id) } else { name };

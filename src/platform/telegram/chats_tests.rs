@@ -96,6 +96,11 @@ async fn what_an_account_has_stands_first_and_its_topic_stays_its_own() {
     let found = offers(&stage).await;
     assert_eq!(found[0].title, "Twin forum 2");
     assert_eq!((&found[0].settings["topic"], &of(&found, "Twin forum 2 / Releases").settings["topic"]), (&Value::Null, &json!(5)));
+    // and is called as there, so that it is not taken for another one
+    stage.account.settings = json!({"chat": "@xpost_twin_2"});
+    let found = offers(&stage).await;
+    assert_eq!(json!(found[0].settings), json!({"chat": "@xpost_twin_2"}));
+    assert_eq!(json!(of(&found, "Twin forum 2").settings), json!({"chat": twin::forum(2).to_string(), "topic": null}));
     // one that is gone is no reason to see nothing
     stage.account.settings = json!({"chat": "@nobody_at_all"});
     assert_eq!(offers(&stage).await.len(), 5);
