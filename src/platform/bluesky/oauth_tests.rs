@@ -107,7 +107,7 @@ impl Twin for Cheat {
 }
 
 fn cheating(spoil: fn(&Incoming, Reply) -> Reply) -> Stage {
-    Stage::with_twin(&Network, Box::new(Cheat { twin: BlueskyTwin::default(), spoil }), 0)
+    Stage::with_twin(&Network, 0, Box::new(Cheat { twin: BlueskyTwin::default(), spoil }))
 }
 
 /// The answer with one member of its JSON replaced.
@@ -284,7 +284,7 @@ async fn ten_minutes_of_clock_do_no_harm() {
     for minutes in [10, -10] {
         let mut twin = BlueskyTwin::default();
         twin.oauth.ahead = TimeDelta::minutes(minutes);
-        let stage = Stage::with_twin(&Network, Box::new(twin), 0);
+        let stage = Stage::with_twin(&Network, 0, Box::new(twin));
         let grant = enter(&stage).await.unwrap();
         let ahead: i64 = grant.facts.more["clock_ahead"].parse().unwrap();
         assert!((ahead - minutes * 60).abs() <= 1, "{ahead}");
