@@ -8,8 +8,14 @@ mod cli;
 #[path = "support/pictures.rs"]
 mod pictures;
 
+use std::sync::Mutex;
+
+use chrono::{DateTime, Utc};
 use cli::{CANARY, Machine};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use xpost::login::{self, Person};
+use xpost::net::{Door, DoorOptions, Fault, Redactor};
 
 /// Where a server is, or `None` (said aloud) where it is not running.
 fn place(variable: &str) -> Option<String> {
@@ -237,4 +243,99 @@ async fn a_revoked_token_and_a_wrong_password_are_told_as_such() {
     let arguments = ["account", "add", "mastodon", "--server", &snac, "--secret", "file", "--stdin"];
     machine.run_with(&arguments, b"token=0123456789abcdef0123456789abcdef").ends(7);
     assert_eq!(machine.json(&["account", "list"])["accounts"], json!([]), "nothing was added");
+}
+
+/// A person who fills in the login page that the server shows.
+struct Visitor {
+    /// Whether his browser is on this machine; else he copies the code from a page.
+    here: bool,
+    address: Mutex<String>,
+}
+
+impl Visitor {
+    /// Opens the page, sends its form, and comes to where that leads: a page, or the listener of the login.
+    async fn agree(address: String) -> String {
+        let page = http().get(&address).send().await.unwrap().text().await.unwrap();
+        let attribute = |tag: &str, name: &str| -> Option<String> {
+            Some(tag.split_once(&format!("{name}=\""))?.1.split('"').next()?.to_string())
+        };
+        let mut form = vec![("username".to_string(), "testuser".to_string()), ("login".into(), "alice".into())];
+        form.push(("passwd".into(), std::env::var("XPOST_TEST_SNAC_PASSWORD").unwrap_or_default()));
+        let hidden = page.split('<').filter(|tag| tag.contains("type=\"hidden\""));
+        form.extend(hidden.filter_map(|tag| Some((attribute(tag, "name")?, attribute(tag, "value")?))));
+        let action = page.split("<form ").nth(1).and_then(|tag| attribute(tag, "action")).unwrap();
+        let action = url::Url::parse(&address).unwrap().join(&action).unwrap();
+        let answer = http().post(action).form(&form).send().await.unwrap();
+        match answer.headers().get("location") {
+            Some(back) => http().get(back.to_str().unwrap()).send().await.unwrap().text().await.unwrap(),
+            None => answer.text().await.unwrap(),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Person for Visitor {
+    fn browser(&self) -> bool {
+        self.here
+    }
+    fn visit(&self, address: &str, _: Option<&str>) {
+        self.address.lock().unwrap().replace_range(.., address);
+        if self.here {
+            tokio::spawn(Visitor::agree(address.to_string()));
+        }
+    }
+    fn enter_code(&self, _: &str, _: &str, _: Option<&str>, _: DateTime<Utc>) {
+        panic!("there is no such flow here");
+    }
+    async fn ask(&self, what: &str, _: bool) -> Result<SecretString, Fault> {
+        assert_eq!(what, "paste the code");
+        let address = self.address.lock().unwrap().clone();
+        let page = Visitor::agree(address).await;
+        let code = page.split_once("Authorization code: ").map_or(page.as_str(), |(_, rest)| rest);
+        Ok(code.split('<').next().unwrap_or_default().into())
+    }
+    fn say(&self, line: &str) {
+        panic!("{line}");
+    }
+}
+
+#[tokio::test]
+async fn through_the_browser_into_two_servers_of_the_mastodon_api() {
+    let (Some(snac), Some(mock)) = (place("XPOST_TEST_SNAC"), place("XPOST_TEST_MASTODON_MOCK")) else { return };
+    let mastodon = xpost::platform::by_name("mastodon").unwrap();
+    let way = mastodon.logins().iter().find(|way| way.name == "browser").unwrap();
+    for (server, here) in [(&snac, true), (&snac, false), (&mock, true), (&mock, false)] {
+        let door = Door::new(DoorOptions::default(), Redactor::default()).unwrap();
+        let visitor = Visitor { here, address: Mutex::default() };
+        let desk = |person| login::Desk {
+            door: &door,
+            account: "work",
+            title: "Mastodon",
+            server,
+            settings: &Value::Null,
+            app: None,
+            person,
+        };
+        let grant = login::enter(&desk(&visitor), way).await.unwrap();
+        let token = grant.secrets[login::TOKEN].expose_secret().to_string();
+        assert!(grant.secrets.contains_key(login::CLIENT_SECRET) && !grant.facts.client_id.is_empty());
+        assert_eq!(grant.facts.issuer, *server);
+        // snac does not say what it granted; the mock knows coarse scopes alone
+        let coarse = ["read".to_string(), "write".to_string()];
+        assert!(grant.facts.scopes.as_ref().is_none_or(|granted| coarse.iter().all(|scope| granted.contains(scope))));
+
+        // good for everything that the program does
+        let machine = Machine::new();
+        add(&machine, "mastodon", "work", server, &[], &format!("token={token}"));
+        machine.write("hello.md", "hello from a login\n\n![A crab, drawn](crab.png)\n");
+        pictures::media(&machine.path(""), "crab.png");
+        let document = machine.json(&["publish", "hello.md", "--to", "work"]);
+        assert_eq!(document["exit"], 0, "{document:#}");
+
+        assert!(login::revoke(&desk(&visitor), way, &grant.secrets, &grant.facts).await.unwrap());
+        machine.run(&["account", "check", "work"]).ends(7);
+        machine.write("again.md", "this must not come through");
+        let refused = machine.json(&["publish", "again.md", "--to", "work"]);
+        assert_eq!(refused["exit"], 7, "{refused:#}");
+    }
 }

@@ -193,6 +193,7 @@ impl Run<'_> {
                 let wrong = self.step.renewed.is_some_and(|wanted| wanted != renewed);
                 if wrong { vec![format!("refresh gave {renewed}")] } else { Vec::new() }
             }),
+            "targets" => self.targets().await,
             "find" => self.find(last).await,
             _ => match (platform.delete(), &last.receipt) {
                 (Some(delete), Some(receipt)) => delete.delete(&self.actor.cx(), receipt).await.map(|()| Vec::new()),
@@ -200,6 +201,27 @@ impl Run<'_> {
             },
         };
         self.judge(result)
+    }
+
+    async fn targets(&self) -> Result<Vec<String>, Fault> {
+        let Some(targets) = self.actor.cx().platform.targets() else {
+            return Ok(vec!["one login is one target here".to_string()]);
+        };
+        let offers = targets.targets(&self.actor.cx()).await?;
+        let mut problems = Vec::new();
+        if offers.len() != self.step.targets.len() {
+            problems.push(format!("{} targets instead of {}: {offers:?}", offers.len(), self.step.targets.len()));
+        }
+        for (wanted, offer) in self.step.targets.iter().zip(offers) {
+            let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
+            let mut given = vec![("title", Some(offer.title)), ("name", Some(offer.name)), ("not", offer.not.clone())];
+            given.extend(offer.settings.iter().map(|(key, value)| (key.as_str(), Some(text(value)))));
+            problems.extend(self.pairs(wanted, &given));
+            if offer.not.is_some() && !wanted.contains_key("not") {
+                problems.push(format!("`{}` cannot be chosen: {:?}", wanted["title"], offer.not));
+            }
+        }
+        Ok(problems)
     }
 
     async fn find(&self, last: &Last) -> Result<Vec<String>, Fault> {

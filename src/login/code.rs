@@ -180,6 +180,13 @@ pub(super) async fn end(wire: &Wire<'_>, how: Option<Revoke>, held: &Secrets) ->
             };
             wire.revoke(at, token, hint).await.map(|()| true)
         }
+        Some(Revoke::Each(at)) => {
+            wire.revoke(at, access, "access_token").await?;
+            if let Some(refresh) = held.get(REFRESH) {
+                wire.revoke(at, refresh, "refresh_token").await?;
+            }
+            Ok(true)
+        }
         Some(Revoke::Delete(at)) => wire.delete(at, access).await.map(|()| true),
     }
 }
@@ -212,7 +219,10 @@ pub(super) fn lacking(scopes: &[Scope], own: Option<&[String]>, granted: Option<
         None => format!("`{name}`"),
     };
     match own {
-        Some(own) => own.iter().filter(|name| !held(name)).map(|name| why(name)).collect(),
+        Some(own) => {
+            let optional = |name: &str| scopes.iter().any(|scope| scope.name == name && scope.optional);
+            own.iter().filter(|name| !held(name) && !optional(name)).map(|name| why(name)).collect()
+        }
         None => {
             scopes.iter().filter(|scope| !scope.optional && !held(scope.name)).map(|scope| why(scope.name)).collect()
         }
@@ -347,6 +357,12 @@ fn read_paste(text: &str, redirect: &str, bare: bool) -> Result<Paste, String> {
     }
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     let Some(url) = url else {
+        // snac's page shows the end of the address that it would have sent the person to
+        if bare && text.contains("&state=") {
+            return Ok(Paste::Address(
+                url::form_urlencoded::parse(format!("code={text}").as_bytes()).into_owned().collect(),
+            ));
+        }
         let code = !text.contains(char::is_whitespace) && !text.contains(char::is_control);
         return match (bare, code) {
             (true, true) => Ok(Paste::Code(SecretString::from(text))),

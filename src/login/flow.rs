@@ -279,6 +279,9 @@ impl Life {
 pub enum Revoke {
     /// RFC 7009: the refresh token if there is one (which ends the access token, too), else the access token.
     Standard(&'static str),
+    /// The same, once for each token: for servers that end only the token that is named, or know no other than the access token,
+    /// and say yes to whatever they do not know.
+    Each(&'static str),
     /// `DELETE` with the token as bearer (Meta: `/me/permissions`).
     Delete(&'static str),
 }
@@ -291,7 +294,7 @@ pub struct App {
     /// An https address that is registered with it.
     pub redirect: Option<String>,
     /// What it was registered for, where the server does not know the flow's own scopes: these are asked for instead, and these
-    /// are what must be granted.
+    /// are what must be granted, apart from those that the flow calls optional.
     pub scopes: Option<Vec<String>>,
 }
 

@@ -13,7 +13,7 @@ use super::{AccountInfo, Ask, Content, ContentPost, Cx, MediaUse, Platform, Post
 use crate::media::Media;
 use crate::net::{Door, DoorOptions, Fault, Redactor};
 use crate::text::Text;
-use crate::twin::{Seen, Server, ServerOptions};
+use crate::twin::{Seen, Server, ServerOptions, Twin};
 
 /// Keeps nothing.
 #[derive(Debug)]
@@ -50,8 +50,13 @@ pub(crate) struct Stage {
 impl Stage {
     /// Account `n` of this platform's twin, nothing discovered yet.
     pub fn new(platform: &'static dyn Platform, n: usize) -> Stage {
+        Stage::with_twin(platform, n, platform.twin())
+    }
+
+    /// The same with another twin.
+    pub fn with_twin(platform: &'static dyn Platform, n: usize, twin: Box<dyn Twin>) -> Stage {
         let name = platform.spec().name;
-        let server = Server::start(vec![(name.into(), platform.twin())], &ServerOptions::default()).unwrap();
+        let server = Server::start(vec![(name.into(), twin)], &ServerOptions::default()).unwrap();
         let home = tempfile::tempdir().unwrap();
         let made = platform.twin_account(n, home.path());
         server.welcome(name, &made.settings);

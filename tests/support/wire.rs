@@ -23,7 +23,7 @@ pub struct WireFile {
 #[derive(Debug, Default)]
 pub struct Step {
     pub line: usize,
-    /// `publish`, `whoami`, `discover`, `refresh`, `find`, `delete`.
+    /// `publish`, `whoami`, `discover`, `targets`, `refresh`, `find`, `delete`.
     pub act: String,
     /// The draft's body.
     pub draft: Vec<String>,
@@ -32,6 +32,7 @@ pub struct Step {
     pub receipts: Vec<BTreeMap<String, String>>,
     pub fault: Option<BTreeMap<String, String>>,
     pub profile: Option<BTreeMap<String, String>>,
+    pub targets: Vec<BTreeMap<String, String>>,
     pub found: Option<String>,
     pub renewed: Option<bool>,
     pub exchanges: Vec<Exchange>,
@@ -127,7 +128,7 @@ pub fn parse(path: &Path, text: &str) -> Result<WireFile, String> {
             place = Place::Outside;
             let (key, value) = rest.split_once(' ').unwrap_or((rest, ""));
             if key == "do" {
-                let acts = ["publish", "whoami", "discover", "refresh", "find", "delete"];
+                let acts = ["publish", "whoami", "discover", "targets", "refresh", "find", "delete"];
                 if !acts.contains(&value.trim()) {
                     return Err(at(format!("`@do {value}`; known are {}", acts.join(", "))));
                 }
@@ -249,6 +250,7 @@ fn describe(step: &mut Step, path: &Path, key: &str, value: &str) -> Result<(), 
             step.options.push((name, json_or_text(&value)));
         }
         "receipt" => step.receipts.push(pairs(value)?),
+        "target" => step.targets.push(pairs(value)?),
         "fault" => step.fault = Some(pairs(value)?),
         "profile" => step.profile = Some(pairs(value)?),
         "found" => step.found = Some(value.trim().to_string()),

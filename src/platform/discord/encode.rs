@@ -142,6 +142,12 @@ fn check_mode(ask: &Ask, mode: Mode) -> Result<(), String> {
                 return Err(format!("a bot cannot do `{key}`; use an account with a webhook"));
             }
             let channel = ask.account.and_then(|account| setting(account, "channel")).unwrap_or_default();
+            if let Some(account) = ask.account.filter(|_| channel.is_empty()) {
+                return Err(format!(
+                    "account `{0}` is a bot that has no `channel` to post to; choose one with `xpost account targets {0}`",
+                    account.name
+                ));
+            }
             if ask.account.is_some() && !is_id(&channel) {
                 return Err(format!("the account's `channel` is the number of a channel, not `{channel}`"));
             }

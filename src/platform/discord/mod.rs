@@ -4,6 +4,7 @@
 //! minutes, and can read the channel.
 
 mod api;
+mod channels;
 mod encode;
 mod explain;
 mod find;
@@ -11,6 +12,7 @@ mod find;
 mod tests;
 mod twin;
 mod twin_check;
+mod twin_guild;
 
 use std::time::Duration;
 
@@ -21,9 +23,10 @@ use serde_json::{Value, json};
 use self::api::{Channel, Message, User, Webhook, is_id, message_at, webhook_secret};
 use super::{
     AccountInfo, Ask, Card, Cx, Delete, Field, FieldKind, Find, ImageRule, MediaRule, Piece, Platform, PollRule, Post,
-    Profile, Ready, Receipt, Reference, Rendered, Repeat, Server, Spec, TextRule, Title, TwinAccount, VideoRule,
-    standard,
+    Profile, Ready, Receipt, Reference, Rendered, Repeat, Server, Spec, Targets, TextRule, Title, TwinAccount,
+    VideoRule, standard,
 };
+use crate::login::{Flow, Login, Secrets, Typed};
 use crate::net::{Answer, Body, Fault, FilePart, Kind, Method, Request};
 use crate::text::{Markup, Unit};
 use crate::twin::Twin;
@@ -71,7 +74,7 @@ static SPEC: Spec = Spec {
             name: "channel",
             kind: FieldKind::Text,
             required: false,
-            help: "the number of the channel or thread that the bot posts to; leave it empty for a webhook",
+            help: "the number of the channel or thread that the bot posts to; left empty, you choose among its channels",
         },
         Field {
             name: "thread_id",
@@ -180,6 +183,52 @@ static SPEC: Spec = Spec {
     document: Some("discord"),
 };
 
+/// The webhook first: it is made in a minute.
+const LOGINS: &[Login] = &[
+    Login {
+        name: "webhook",
+        about: "a webhook of one channel: made in a minute, posts and no more",
+        flow: Flow::Typed(Typed { warning: None, check: Some(whole_address) }),
+        keeps: &["webhook"],
+        asks: &["webhook", "thread_id", "username", "avatar_url"],
+        page: Some("https://discord.com/channels/@me"),
+    },
+    Login {
+        name: "bot",
+        about: "a bot of your own: replies, threads, announcements, any number of channels",
+        flow: Flow::Typed(Typed { warning: None, check: Some(whole_token) }),
+        keeps: &["token"],
+        asks: &["token", "channel"],
+        page: Some("https://discord.com/developers/applications"),
+    },
+];
+
+/// Looks at a webhook's address before anything is sent to it.
+fn whole_address(secrets: &Secrets) -> Result<(), String> {
+    let good = secrets.get("webhook").is_some_and(|address| webhook_secret(address).is_some());
+    let why = "this is not a webhook URL of Discord; copy it again (channel settings, Integrations, Webhooks)";
+    if good { Ok(()) } else { Err(why.into()) }
+}
+
+/// Looks at a token before anything is sent with it: three pieces, with points between.
+fn whole_token(secrets: &Secrets) -> Result<(), String> {
+    let token = secrets.get("token").map(|token| bare(token.expose_secret())).unwrap_or_default();
+    let word = |c: char| c.is_ascii_alphanumeric() || "_-.=".contains(c);
+    if token.starts_with("https://") {
+        return Err("this is an address, not a bot's token; a webhook goes with `--with webhook`".into());
+    }
+    if token.split('.').filter(|piece| !piece.is_empty()).count() < 3 || !token.chars().all(word) {
+        return Err("the token has the wrong shape; copy it whole (developer portal, Bot, Reset Token)".into());
+    }
+    Ok(())
+}
+
+/// The token as Discord shows it, without the word that stands before it in requests.
+fn bare(token: &str) -> &str {
+    let token = token.trim();
+    token.strip_prefix("Bot ").unwrap_or(token).trim()
+}
+
 /// Which of the two credentials an account uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -191,9 +240,17 @@ fn mode(account: &AccountInfo) -> Mode {
     match account.setting("mode") {
         "bot" => Mode::Bot,
         "webhook" => Mode::Webhook,
-        _ if setting(account, "channel").is_none() => Mode::Webhook,
+        // a bot that has no channel yet says of itself that it is one
+        _ if setting(account, "channel").is_none() && !account.about["bot_id"].is_string() => Mode::Webhook,
         _ => Mode::Bot,
     }
+}
+
+/// A bot's login that has no channel yet: its token is all that there is.
+fn channelless(cx: &Cx<'_>) -> bool {
+    let held = |name: &str| cx.optional_secret(name).is_some_and(|secret| !secret.expose_secret().trim().is_empty());
+    let webhook = cx.account.setting("mode") == "webhook" || held("webhook");
+    setting(cx.account, "channel").is_none() && !webhook && held("token")
 }
 
 /// A setting that is not empty.
@@ -269,6 +326,10 @@ impl Platform for Network {
     }
 
     async fn whoami(&self, cx: &Cx<'_>) -> Result<Profile, Fault> {
+        if channelless(cx) {
+            let user: User = cx.call(bot(cx, Method::GET, "/users/@me")?).await?.json()?;
+            return Ok(Profile { id: user.id, handle: user.username, url: None });
+        }
         match mode(cx.account) {
             Mode::Bot => {
                 // proves the token; the channel proves that it is good for this account
@@ -287,6 +348,10 @@ impl Platform for Network {
     }
 
     async fn discover(&self, cx: &Cx<'_>) -> Result<Value, Fault> {
+        if channelless(cx) {
+            let user: User = cx.call(bot(cx, Method::GET, "/users/@me")?).await?.json()?;
+            return Ok(json!({"bot_id": user.id, "bot": user.username}));
+        }
         match mode(cx.account) {
             Mode::Bot => {
                 let user: User = cx.call(bot(cx, Method::GET, "/users/@me")?).await?.json()?;
@@ -309,6 +374,14 @@ impl Platform for Network {
 
     fn explain(&self, answer: &Answer) -> Option<Fault> {
         explain::explain(answer)
+    }
+
+    fn logins(&self) -> &'static [Login] {
+        LOGINS
+    }
+
+    fn targets(&self) -> Option<&dyn Targets> {
+        Some(self)
     }
 
     fn find(&self) -> Option<&dyn Find> {
@@ -486,8 +559,7 @@ fn base(cx: &Cx<'_>) -> String {
 /// A request as the bot.
 fn bot(cx: &Cx<'_>, method: Method, path: &str) -> Result<Request, Fault> {
     let token = cx.secret("token")?;
-    let token = token.expose_secret().trim();
-    let token = token.strip_prefix("Bot ").unwrap_or(token).trim();
+    let token = bare(token.expose_secret());
     Ok(Request::new(method, format!("{}{path}", base(cx)))
         .header("user-agent", USER_AGENT)
         .secret_header("authorization", SecretString::from(format!("Bot {token}"))))

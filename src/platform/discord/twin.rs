@@ -13,11 +13,11 @@ use super::api::{CROSSPOSTED, EPOCH, HAS_THREAD};
 use super::twin_check::{self, Problems};
 use crate::twin::{Incoming, Reply, Seen, SeenMedia, Twin};
 
-const GUILD: &str = "900000000000000001";
-const TEXT: u64 = 910_000_000_000_000_000;
-const NEWS: u64 = 920_000_000_000_000_000;
-const HIDDEN: u64 = 930_000_000_000_000_000;
-const FORUM: u64 = 940_000_000_000_000_000;
+pub(super) const GUILD: &str = "900000000000000001";
+pub(super) const TEXT: u64 = 910_000_000_000_000_000;
+pub(super) const NEWS: u64 = 920_000_000_000_000_000;
+pub(super) const HIDDEN: u64 = 930_000_000_000_000_000;
+pub(super) const FORUM: u64 = 940_000_000_000_000_000;
 const USERS: u64 = 950_000_000_000_000_000;
 const HOOKS: u64 = 960_000_000_000_000_000;
 const FORUM_HOOKS: u64 = 970_000_000_000_000_000;
@@ -277,6 +277,11 @@ impl Discord {
             me["mfa_enabled"] = json!(false);
             me["locale"] = json!("en-US");
             return Ok(Reply::json(200, &me));
+        }
+        if request.method == "GET"
+            && let Some(reply) = super::twin_guild::route(request, path, n, &user)
+        {
+            return Ok(reply);
         }
         let ["channels", place, rest @ ..] = path else { return Err(refuse(404, 0, "404: Not Found")) };
         let place = place.parse::<u64>().unwrap_or_default();

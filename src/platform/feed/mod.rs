@@ -18,6 +18,7 @@ use super::{
     standard,
 };
 use crate::draft::Visibility;
+use crate::login::{Flow, Login, Typed};
 use crate::media::Media;
 use crate::net::Fault;
 use crate::text::{Markup, Text, Unit};
@@ -79,6 +80,16 @@ static SPEC: Spec = Spec {
 const IMAGES: &[&str] = &["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"];
 const VIDEOS: &[&str] = &["video/mp4", "video/webm"];
 const GIGABYTE: u64 = 1_000_000_000;
+
+/// There is nobody to log in to.
+const LOGINS: &[Login] = &[Login {
+    name: "directory",
+    about: "a directory of this machine, no account anywhere",
+    flow: Flow::Typed(Typed::PLAIN),
+    keeps: &[],
+    asks: &["directory"],
+    page: None,
+}];
 
 #[async_trait]
 impl Platform for Network {
@@ -162,6 +173,10 @@ impl Platform for Network {
         };
         blocking(move || site.check()).await?;
         Ok(profile)
+    }
+
+    fn logins(&self) -> &'static [Login] {
+        LOGINS
     }
 
     fn find(&self) -> Option<&dyn Find> {

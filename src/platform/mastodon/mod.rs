@@ -1,9 +1,11 @@
 //! Mastodon, and every server that speaks its API: what one can do is taken from what it says of itself.
 
 mod api;
+mod login;
 mod readback;
 mod server;
 mod twin;
+mod twin_oauth;
 
 use std::time::Duration;
 
@@ -20,6 +22,7 @@ use super::{
     TwinAccount, VideoRule, explain_by_status, fit, payload_error,
 };
 use crate::draft::Visibility;
+use crate::login::Login;
 use crate::net::{Answer, Body, Effect, Fault, FilePart, Kind, Method, Request};
 use crate::text::{Kind as MarkKind, Mark, Markup, Text, Unit};
 use crate::twin::Twin;
@@ -53,7 +56,7 @@ const SPEC: Spec = Spec {
         name: "token",
         kind: FieldKind::Secret,
         required: true,
-        help: "access token: Preferences > Development > New application, scopes `profile read write:statuses write:media`",
+        help: "access token: Preferences > Development > New application, scopes `profile read:statuses read:search write:statuses write:media`",
     }],
     options: &[
         Field {
@@ -390,6 +393,10 @@ impl Platform for Network {
             _ => {}
         }
         Some(fault)
+    }
+
+    fn logins(&self) -> &'static [Login] {
+        login::LOGINS
     }
 
     fn find(&self) -> Option<&dyn Find> {

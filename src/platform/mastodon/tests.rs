@@ -360,3 +360,58 @@ fn every_shape_of_error() {
     let throttled = Network.explain(&answer(503, &[("retry-after", "30")], "")).unwrap();
     assert_eq!((throttled.kind, throttled.effect), (Kind::Unavailable, Effect::None));
 }
+
+#[tokio::test]
+async fn the_token_goes_to_the_server_of_the_account_alone() {
+    let mut stage = stage().await;
+    stage.account.about = json!({"software": "mastodon", "server": "https://evil.example", "media": "https://files.mastodon.example"});
+    let token = stage.cx().secret("token").unwrap();
+    for evil in
+        ["https://evil.example", "https://files.mastodon.example", "http://mastodon.example", "https://mastodon.example:8443"]
+    {
+        let request = api::request(evil, Method::GET, "/api/v1/accounts/verify_credentials").bearer(&token);
+        let fault = stage.cx().call(request).await.unwrap_err();
+        assert!(fault.kind == Kind::Local && fault.message.contains(&format!("not sent to `{evil}`")), "{fault}");
+    }
+    assert!(paths(&stage).is_empty());
+    // uploads and what is read of them are the server's own, wherever the files are shown from
+    stage.publish(&content(vec![(Text::plain("a"), vec![file(&stage, "crab.png", None)])])).await.unwrap();
+    assert!(stage.server.log().iter().all(|exchange| exchange.request.host == "mastodon.example"));
+    // nor does a redirect take it along
+    stage.server.inject(Inject::new(What::Redirect { to: "https://evil.example/api".into() }));
+    let fault = Network.whoami(&stage.cx()).await.unwrap_err();
+    assert!(fault.kind == Kind::Protocol && fault.message.contains("`evil.example`"), "{fault}");
+    assert!(stage.server.log().iter().all(|exchange| exchange.request.host == "mastodon.example"));
+}
+
+#[tokio::test]
+async fn a_lying_nodeinfo_sends_nobody_elsewhere() {
+    struct Liar;
+    impl Twin for Liar {
+        fn hosts(&self) -> Vec<String> {
+            vec!["mastodon.example".into(), "evil.example".into()]
+        }
+        fn answer(&mut self, request: &crate::twin::Incoming) -> crate::twin::Reply {
+            let href = "https://evil.example/nodeinfo/2.0";
+            let links = json!({"links": [{"rel": "http://nodeinfo.diaspora.software/ns/schema/2.0", "href": href}]});
+            match request.path.as_str() {
+                "/.well-known/nodeinfo" => crate::twin::Reply::json(200, &links),
+                _ => crate::twin::Reply::json(401, &json!({"error": "who are you?"})),
+            }
+        }
+        fn limited(&self, _: u64) -> crate::twin::Reply {
+            crate::twin::Reply::empty(429)
+        }
+        fn expired(&self) -> crate::twin::Reply {
+            crate::twin::Reply::empty(401)
+        }
+        fn timeline(&self) -> Vec<crate::twin::Seen> {
+            Vec::new()
+        }
+    }
+    let stage = Stage::with_twin(&Network, 0, Box::new(Liar));
+    assert_eq!(Network.discover(&stage.cx()).await.unwrap_err().kind, Kind::Auth);
+    let log = stage.server.log();
+    assert!(log.iter().any(|exchange| exchange.request.path == "/nodeinfo/2.0" && exchange.request.bearer().is_some()));
+    assert!(log.iter().all(|exchange| exchange.request.host == "mastodon.example"));
+}

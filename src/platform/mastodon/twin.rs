@@ -7,10 +7,11 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::twin_oauth::OAuth;
 use crate::platform::TwinAccount;
 use crate::twin::{Incoming, Reply, Seen, SeenMedia, Twin};
 
-const HOST: &str = "mastodon.example";
+pub(super) const HOST: &str = "mastodon.example";
 /// Tokens are this and the account's number.
 const TOKEN: &str = "mastodon-twin-token-";
 const MAX_CHARACTERS: usize = 500;
@@ -59,9 +60,10 @@ pub struct MastodonTwin {
     /// By account and key: the status and when.
     keys: BTreeMap<(usize, String), (String, DateTime<Utc>)>,
     made: u64,
+    pub(super) oauth: OAuth,
 }
 
-type Refusal = Box<Reply>;
+pub(super) type Refusal = Box<Reply>;
 
 impl Twin for MastodonTwin {
     fn hosts(&self) -> Vec<String> {
@@ -89,6 +91,10 @@ impl Twin for MastodonTwin {
     fn expired(&self) -> Reply {
         Reply::json(401, &json!({"error": "The access token is invalid"}))
             .header("www-authenticate", "Bearer realm=\"Doorkeeper\", error=\"invalid_token\"")
+    }
+
+    fn expire_sessions(&mut self) {
+        self.oauth.expire();
     }
 
     fn timeline(&self) -> Vec<Seen> {
@@ -124,7 +130,7 @@ fn url(status: &Status) -> String {
     format!("https://{HOST}/@{}/{}", handle(status.owner), status.id)
 }
 
-fn refuse(status: u16, error: &str) -> Refusal {
+pub(super) fn refuse(status: u16, error: &str) -> Refusal {
     Box::new(Reply::json(status, &json!({ "error": error })))
 }
 
@@ -134,6 +140,9 @@ fn invalid(error: &str) -> Refusal {
 
 impl MastodonTwin {
     fn route(&mut self, request: &Incoming) -> Result<Reply, Refusal> {
+        if let Some(reply) = self.oauth.route(request) {
+            return reply;
+        }
         let path = request.segments();
         let missing = || refuse(404, "Record not found");
         let ok = |value: &Value| Ok(Reply::json(200, value));
@@ -144,7 +153,7 @@ impl MastodonTwin {
                 "protocols": ["activitypub"], "openRegistrations": false, "metadata": {}})),
             ("GET", ["api", "v2", "instance"]) => ok(&instance()),
             ("GET", ["api", "v1", "accounts", "verify_credentials"]) => {
-                let n = self.authorized(request)?;
+                let n = self.authorized(request, "profile")?;
                 let mut account = person(n);
                 account["source"] = json!({"privacy": "public", "sensitive": false, "language": "en", "note": "", "fields": []});
                 ok(&account)
@@ -152,7 +161,7 @@ impl MastodonTwin {
             ("GET", ["api", "v1", "accounts", id, "statuses"]) => ok(&self.list(request, id)?),
             ("POST", ["api", "v2" | "v1", "media"]) => self.upload(request),
             ("GET", ["api", "v1", "media", id]) => {
-                let n = self.authorized(request)?;
+                let n = self.authorized(request, "write:media")?;
                 let upload = self.uploads.iter_mut().find(|upload| upload.id == *id && upload.owner == n && !upload.attached);
                 let upload = upload.ok_or_else(missing)?;
                 if upload.busy > 0 {
@@ -167,7 +176,7 @@ impl MastodonTwin {
                 ok(&self.shown(status))
             }
             ("DELETE", ["api", "v1", "statuses", id]) => {
-                let n = self.authorized(request)?;
+                let n = self.authorized(request, "write:statuses")?;
                 let at = self.statuses.iter().position(|status| status.id == *id && status.owner == n).ok_or_else(missing)?;
                 let status = self.statuses.remove(at);
                 let mut shown = self.shown(&status);
@@ -193,7 +202,7 @@ impl MastodonTwin {
                 ok(&json!({"ancestors": ancestors, "descendants": descendants}))
             }
             ("GET", ["api", "v2", "search"]) => {
-                self.authorized(request)?;
+                self.authorized(request, "read:search")?;
                 let wanted = request.query("q").unwrap_or_default();
                 let found: Vec<Value> =
                     self.statuses.iter().filter(|status| url(status) == wanted).map(|status| self.shown(status)).collect();
@@ -203,9 +212,17 @@ impl MastodonTwin {
         }
     }
 
-    fn authorized(&self, request: &Incoming) -> Result<usize, Refusal> {
+    /// Whose token it is: the fixed ones may do everything, those that OAuth gave out are account 0's and need the scope.
+    fn authorized(&self, request: &Incoming, scope: &str) -> Result<usize, Refusal> {
         let token = request.bearer().ok_or_else(|| refuse(401, "This method requires an authenticated user"))?;
-        token.strip_prefix(TOKEN).and_then(|n| n.parse().ok()).ok_or_else(|| Box::new(self.expired()))
+        if let Some(n) = token.strip_prefix(TOKEN).and_then(|n| n.parse().ok()) {
+            return Ok(n);
+        }
+        match self.oauth.allows(token, scope) {
+            Some(true) => Ok(0),
+            Some(false) => Err(refuse(403, "This action is outside the authorized scopes")),
+            None => Err(Box::new(self.expired())),
+        }
     }
 
     fn next_id(&mut self) -> String {
@@ -214,7 +231,7 @@ impl MastodonTwin {
     }
 
     fn upload(&mut self, request: &Incoming) -> Result<Reply, Refusal> {
-        let owner = self.authorized(request)?;
+        let owner = self.authorized(request, "write:media")?;
         let parts = request.multipart();
         let file = parts.iter().find(|part| part.name == "file").ok_or_else(|| invalid("File can't be blank"))?;
         let alt = parts
@@ -240,7 +257,7 @@ impl MastodonTwin {
     }
 
     fn post(&mut self, request: &Incoming) -> Result<Reply, Refusal> {
-        let owner = self.authorized(request)?;
+        let owner = self.authorized(request, "write:statuses")?;
         let key = request.header("idempotency-key").map(|key| (owner, key.to_string()));
         if let Some((id, at)) = key.as_ref().and_then(|key| self.keys.get(key))
             && Utc::now() - *at < Duration::hours(1)
@@ -340,7 +357,7 @@ impl MastodonTwin {
     }
 
     fn list(&self, request: &Incoming, id: &str) -> Result<Value, Refusal> {
-        let reader = self.authorized(request).ok();
+        let reader = self.authorized(request, "read:statuses").ok();
         let number = |name: &str| request.query(name).and_then(|text| text.parse::<u64>().ok());
         let limit = number("limit").unwrap_or(20).min(40) as usize;
         let below = number("max_id").unwrap_or(u64::MAX);

@@ -59,14 +59,17 @@ pub(super) struct Chat {
     pub title: Option<String>,
     #[serde(default)]
     pub username: Option<String>,
+    /// Of a person, who has no title.
+    #[serde(default)]
+    pub first_name: Option<String>,
     #[serde(default)]
     pub is_forum: bool,
 }
 
 impl Chat {
-    /// As people know it: `@name`, else the title, else the id.
+    /// As people know it: `@name`, else the title or first name, else the id.
     pub fn handle(&self) -> String {
-        match (&self.username, &self.title) {
+        match (&self.username, self.title.as_ref().or(self.first_name.as_ref())) {
             (Some(name), _) => format!("@{name}"),
             (None, Some(title)) => title.clone(),
             (None, None) => self.id.to_string(),
@@ -94,6 +97,13 @@ pub(super) struct User {
     pub first_name: String,
 }
 
+impl User {
+    /// `@name`, else the first name.
+    pub fn handle(&self) -> String {
+        self.username.as_ref().map_or_else(|| self.first_name.clone(), |name| format!("@{name}"))
+    }
+}
+
 /// The bot's place in the chat.
 #[derive(Debug, Deserialize)]
 pub(super) struct Member {
@@ -110,6 +120,10 @@ pub(super) struct Member {
 pub(super) fn chat_of(account: &AccountInfo) -> Result<Value, String> {
     match account.settings.get("chat") {
         Some(Value::Number(id)) => chat_id(&id.to_string()),
+        _ if account.setting("chat").trim().is_empty() => Err(format!(
+            "account `{0}` is a bot that has no `chat` to post to; choose one with `xpost account targets {0}`",
+            account.name
+        )),
         _ => chat_id(account.setting("chat")),
     }
 }

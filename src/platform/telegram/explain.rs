@@ -5,6 +5,11 @@ use crate::net::{Answer, Fault, Kind, by_status, parse_retry_at};
 /// Words of a 400 that are about rights, not about the request.
 const RIGHTS: &[&str] = &["not enough rights", "have no rights", "need administrator rights", "CHAT_WRITE_FORBIDDEN"];
 
+/// Said of a bot that is not allowed to post to a chat.
+pub(super) fn no_right(bot: &str) -> String {
+    format!("{bot} may not post there; add it (in a channel: as an administrator with \"Post messages\")")
+}
+
 /// `None` if all is well. A 200 with `"ok": false` is a refusal with the status of its `error_code`.
 pub(super) fn explain(answer: &Answer) -> Option<Fault> {
     let value = answer.value();

@@ -1,6 +1,7 @@
 //! Telegram: a bot posts to a channel, a group or a forum topic.
 
 mod api;
+mod chats;
 mod encode;
 mod explain;
 #[cfg(test)]
@@ -16,8 +17,9 @@ use serde_json::{Map, Value, json};
 use self::api::{Chat, Member, Response, Sent, User, chat_of, message_at};
 use super::{
     Ask, Card, Cx, Delete, Field, FieldKind, ImageRule, MediaRule, Piece, Platform, PollRule, Post, Profile, Receipt,
-    Reference, Repeat, Server, Spec, TextRule, Title, TwinAccount, VideoRule, payload_error,
+    Reference, Repeat, Server, Spec, Targets, TextRule, Title, TwinAccount, VideoRule, payload_error,
 };
+use crate::login::{Flow, Login, Secrets, Typed};
 use crate::net::{Answer, Body, Fault, FilePart, Kind, Method, Request};
 use crate::text::{Markup, Unit};
 use crate::twin::Twin;
@@ -48,8 +50,8 @@ static SPEC: Spec = Spec {
         Field {
             name: "chat",
             kind: FieldKind::Text,
-            required: true,
-            help: "where to post: `@channel` or a numeric id, such as `-1001234567890`",
+            required: false,
+            help: "where to post: `@channel` or a numeric id, such as `-1001234567890`; left empty, you choose among the chats that the bot has seen",
         },
         Field {
             name: "topic",
@@ -117,6 +119,29 @@ static SPEC: Spec = Spec {
     document: Some("telegram"),
 };
 
+const LOGINS: &[Login] = &[Login {
+    name: "bot",
+    about: "a bot of your own, made with @BotFather",
+    flow: Flow::Typed(Typed { warning: None, check: Some(whole_token) }),
+    keeps: &["token"],
+    asks: &["token", "chat", "topic"],
+    page: Some("https://t.me/BotFather"),
+}];
+
+/// Looks at a token before anything is sent with it.
+fn whole_token(secrets: &Secrets) -> Result<(), String> {
+    let token = secrets.get("token").map(|token| token.expose_secret().trim()).unwrap_or_default();
+    if shaped(token) { Ok(()) } else { Err("the token has the wrong shape; copy it whole from @BotFather".into()) }
+}
+
+/// Digits, a colon, and letters, digits, `_` or `-`: anything else would turn into another path, or another host's.
+fn shaped(token: &str) -> bool {
+    token.split_once(':').is_some_and(|(id, rest)| {
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        !id.is_empty() && !rest.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) && rest.chars().all(word)
+    })
+}
+
 #[async_trait]
 impl Platform for Network {
     fn spec(&self) -> &'static Spec {
@@ -154,30 +179,24 @@ impl Platform for Network {
 
     async fn whoami(&self, cx: &Cx<'_>) -> Result<Profile, Fault> {
         let (bot, chat) = facts(cx).await?;
+        // a login that has no chat yet: it is the bot itself
+        let Some(chat) = chat else {
+            let url = bot.username.as_ref().map(|name| format!("https://t.me/{name}"));
+            return Ok(Profile { id: bot.id.to_string(), handle: bot.handle(), url });
+        };
         let request = request(cx, Method::GET, "getChatMember")?;
         let request = request.query("chat_id", chat.id.to_string()).query("user_id", bot.id.to_string());
         let member = cx.call(request).await?.json::<Response<Member>>()?.result;
-        let may = match (member.status.as_str(), chat.kind.as_str()) {
-            ("creator", _) => true,
-            ("administrator", "channel") => member.can_post_messages != Some(false),
-            ("administrator", _) => true,
-            ("member", kind) => kind != "channel",
-            ("restricted", _) => member.can_send_messages == Some(true),
-            _ => false,
-        };
-        if !may {
-            let name = bot.username.map_or(bot.first_name, |name| format!("@{name}"));
-            let handle = chat.handle();
-            return Err(Fault::new(
-                Kind::Forbidden,
-                format!("{name} may not post to `{handle}`; add it there (in a channel: as an administrator with \"Post messages\")"),
-            ));
+        if !may_post(&member, &chat) {
+            let why = explain::no_right(&bot.handle());
+            return Err(Fault::new(Kind::Forbidden, format!("`{}`: {why}", chat.handle())));
         }
         Ok(Profile { id: chat.id.to_string(), handle: chat.handle(), url: chat.url() })
     }
 
     async fn discover(&self, cx: &Cx<'_>) -> Result<Value, Fault> {
         let (bot, chat) = facts(cx).await?;
+        let Some(chat) = chat else { return Ok(json!({"bot": bot.username})) };
         Ok(json!({
             "bot": bot.username,
             "chat_id": chat.id,
@@ -190,6 +209,14 @@ impl Platform for Network {
 
     fn explain(&self, answer: &Answer) -> Option<Fault> {
         explain::explain(answer)
+    }
+
+    fn logins(&self) -> &'static [Login] {
+        LOGINS
+    }
+
+    fn targets(&self) -> Option<&dyn Targets> {
+        Some(self)
     }
 
     fn delete(&self) -> Option<&dyn Delete> {
@@ -239,12 +266,7 @@ impl Delete for Network {
 fn request(cx: &Cx<'_>, http: Method, method: &str) -> Result<Request, Fault> {
     let token = cx.secret("token")?;
     let token = token.expose_secret().trim();
-    // anything else would turn into another path, or another host's
-    let good = token.split_once(':').is_some_and(|(id, rest)| {
-        let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        !id.is_empty() && !rest.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) && rest.chars().all(word)
-    });
-    if !good {
+    if !shaped(token) {
         let name = &cx.account.name;
         return Err(Fault::new(
             Kind::Auth,
@@ -260,15 +282,35 @@ fn chat(cx: &Cx<'_>) -> Result<Value, Fault> {
     chat_of(cx.account).map_err(Fault::local)
 }
 
-/// The bot and the chat that it posts to.
-async fn facts(cx: &Cx<'_>) -> Result<(User, Chat), Fault> {
+/// Whether the bot can post to a chat in which it has this place.
+fn may_post(member: &Member, chat: &Chat) -> bool {
+    match (member.status.as_str(), chat.kind.as_str()) {
+        ("creator", _) => true,
+        ("administrator", "channel") => member.can_post_messages != Some(false),
+        ("administrator", _) => true,
+        ("member", kind) => kind != "channel",
+        ("restricted", _) => member.can_send_messages == Some(true),
+        _ => false,
+    }
+}
+
+/// Whether the account names a chat.
+fn named(cx: &Cx<'_>) -> bool {
+    matches!(cx.account.settings.get("chat"), Some(Value::Number(_))) || !cx.account.setting("chat").trim().is_empty()
+}
+
+/// The bot and the chat that it posts to, if the account names one.
+async fn facts(cx: &Cx<'_>) -> Result<(User, Option<Chat>), Fault> {
     let bot = cx.call(request(cx, Method::GET, "getMe")?).await?.json::<Response<User>>()?.result;
+    if !named(cx) {
+        return Ok((bot, None));
+    }
     let id = match chat(cx)? {
         Value::String(name) => name,
         id => id.to_string(),
     };
     let answer = cx.call(request(cx, Method::GET, "getChat")?.query("chat_id", id)).await?;
-    Ok((bot, answer.json::<Response<Chat>>()?.result))
+    Ok((bot, Some(answer.json::<Response<Chat>>()?.result)))
 }
 
 /// What the part replies to: the part before it, or what the draft names.

@@ -371,7 +371,7 @@ async fn topics_groups_and_closed_chats() {
     assert_eq!(stage.publish(&plain("a")).await.unwrap_err().kind, Kind::Forbidden);
     let fault = Network.whoami(&stage.cx()).await.unwrap_err();
     assert_eq!(fault.kind, Kind::Forbidden);
-    assert!(fault.message.contains("@xpost_twin_0_bot may not post to `@xpost_twin_closed`"), "{fault}");
+    assert!(fault.message.contains("`@xpost_twin_closed`: @xpost_twin_0_bot may not post there"), "{fault}");
     assert_eq!(stage.timeline().len(), 1);
 }
 

@@ -45,6 +45,8 @@ pub(super) fn migrated(n: usize) -> i64 {
 pub(super) struct Telegram {
     posts: Vec<Post>,
     last_id: i64,
+    /// Updates of each bot up to this number were confirmed, and are gone.
+    confirmed: std::collections::BTreeMap<i64, i64>,
 }
 
 /// One message, or one album, which is several messages.
@@ -115,6 +117,7 @@ impl Twin for Telegram {
         let params = Params::of(request);
         match *method {
             "getMe" => good(me(id)),
+            "getUpdates" => good(self.updates(&params, id)),
             "getChat" => chat(&params).map_or_else(|refused| refused, |chat| good(full(&chat))),
             "getChatMember" => member(&params, id).map_or_else(|refused| refused, good),
             "sendMessage" | "sendPhoto" | "sendVideo" | "sendAnimation" | "sendDocument" | "sendMediaGroup" | "sendPoll" => {
@@ -147,6 +150,50 @@ impl Twin for Telegram {
 }
 
 impl Telegram {
+    /// What happened within the last day: bot `n` was added to channel `n`, left the closed one, read a message in topic 5 of forum
+    /// `n`, saw the group that became it, and was written to by a person. An `offset` ends what is below it, for good.
+    fn updates(&mut self, params: &Params, bot: i64) -> Value {
+        let n = usize::try_from(bot - BOT).unwrap_or_default();
+        let chat = |id: String| find_chat(&id).map(|chat| chat.json()).unwrap_or_default();
+        let (public, closed, forum) = (chat(channel(n)), chat(CLOSED.into()), chat((FORUM - n as i64).to_string()));
+        let person = json!({"id": 4200 + n, "is_bot": false, "first_name": "Ann"});
+        let group = json!({"id": GROUP - n as i64, "type": "group", "title": format!("Twin forum {n}")});
+        let date = Utc::now().timestamp() - 3600;
+        let member = |chat: &Value, status: &str| {
+            let place = json!({"user": me(bot), "status": status});
+            json!({"chat": chat, "from": person, "date": date, "old_chat_member": {"user": me(bot), "status": "left"}, "new_chat_member": place})
+        };
+        let made = json!({"message_id": TOPIC, "date": date, "chat": forum, "message_thread_id": TOPIC, "is_topic_message": true,
+            "forum_topic_created": {"name": "Releases", "icon_color": 7_322_096}});
+        let message = |id: i64, chat: &Value| json!({"message_id": id, "date": date, "from": person, "chat": chat, "text": "hello"});
+        let mut in_topic = message(9, &forum);
+        in_topic["message_thread_id"] = json!(TOPIC);
+        in_topic["is_topic_message"] = json!(true);
+        in_topic["reply_to_message"] = made;
+        let mut moved = message(8, &group);
+        moved["migrate_to_chat_id"] = forum["id"].clone();
+        let private = json!({"id": 4200 + n, "type": "private", "first_name": "Ann"});
+        let post = json!({"message_id": 2, "date": date, "sender_chat": public, "chat": public, "text": "hello"});
+        let events = [
+            ("message", message(1, &private)),
+            ("my_chat_member", member(&public, "administrator")),
+            ("my_chat_member", member(&closed, "left")),
+            ("message", message(7, &group)),
+            ("message", moved),
+            ("message", in_topic),
+            ("channel_post", post),
+        ];
+        let confirmed = self.confirmed.entry(bot).or_default();
+        if let Some(offset) = params.json("offset").as_i64() {
+            // a negative one counts from the end, and forgets all before it too
+            let first = if offset < 0 { (events.len() as i64 + offset).max(0) } else { offset - 1 };
+            *confirmed = first.max(*confirmed);
+        }
+        let limit = params.json("limit").as_u64().unwrap_or(100).clamp(1, 100) as usize;
+        let all = events.into_iter().zip(1..).filter(|(_, number)| number > confirmed).take(limit);
+        Value::Array(all.map(|((what, event), number)| json!({"update_id": number, what: event})).collect())
+    }
+
     fn send(&mut self, method: &str, params: &Params, bot: i64) -> Result<Reply, Refused> {
         let chat = chat(params)?;
         if chat.username.as_deref() == CLOSED.strip_prefix('@') {

@@ -17,6 +17,7 @@ use super::{
     Rendered, Repeat, Server, Spec, TextRule, Title, TwinAccount, VideoRule, explain_by_status, standard,
 };
 use crate::draft::Visibility;
+use crate::login::{Flow, Login, Secrets, Typed};
 use crate::net::{Answer, Body, Effect, Fault, Kind, Request};
 use crate::text::{Markup, Unit};
 use crate::twin::Twin;
@@ -102,6 +103,21 @@ fn spec_of(format: Format) -> &'static Spec {
     }
 }
 
+const LOGINS: &[Login] = &[Login {
+    name: "webhook",
+    about: "the address that the receiver gave you, and its signing secret if it has one",
+    flow: Flow::Typed(Typed { warning: None, check: Some(whole) }),
+    keeps: &["url"],
+    asks: &["url", "secret"],
+    page: None,
+}];
+
+/// Looks at an address before anything is sent to it; whether it may be a private one is another setting's matter.
+fn whole(secrets: &Secrets) -> Result<(), String> {
+    let url = secrets.get("url").map(|url| url.expose_secret()).unwrap_or_default();
+    address::parse(url, true).map(drop).map_err(|why| format!("the webhook's URL {why}"))
+}
+
 #[async_trait]
 impl Platform for Network {
     fn spec(&self) -> &'static Spec {
@@ -155,6 +171,10 @@ impl Platform for Network {
             fault.message = "the receiver says that this webhook is gone for good; make a new one there and run `xpost account add`".to_string();
         }
         Some(fault)
+    }
+
+    fn logins(&self) -> &'static [Login] {
+        LOGINS
     }
 
     fn hosts(&self, cx: &Cx<'_>) -> Vec<String> {

@@ -128,3 +128,28 @@ fn only_a_receiver_that_dedupes_is_repeated_to() {
     assert_eq!(repeat(json!({"format": "template", "dedupes": true})), Repeat::SameId);
     assert_eq!(repeat(json!({"dedupes": false})), Repeat::Never);
 }
+
+#[test]
+fn an_address_is_looked_at_before_it_is_kept() {
+    let Flow::Typed(typed) = LOGINS[0].flow else { panic!("it is typed in") };
+    let check = |url: &str| typed.check.unwrap()(&[("url".to_string(), SecretString::from(url))].into());
+    assert_eq!(check("https://hooks.example.org/x?token=secret-part"), Ok(()));
+    // whether that may be is the account's `allow_private` to say
+    assert_eq!(check("http://127.0.0.1:5678/hook"), Ok(()));
+    for wrong in ["secret-part", "ftp://example.org/secret-part", "https://ann:secret-part@example.org/", ""] {
+        let why = check(wrong).unwrap_err();
+        assert!(why.starts_with("the webhook's URL ") && !why.contains("secret-part"), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn the_signature_goes_to_the_address_alone() {
+    let mut stage = crate::platform::stage::Stage::new(&Network, 0);
+    stage.account.about = json!({"url": "https://evil.example/"});
+    let request = Request::post("https://evil.example/{secret}").secret_path(&SecretString::from("path"));
+    let fault = stage.cx().call(request).await.unwrap_err();
+    assert!(fault.kind == Kind::Local && fault.message.contains("not sent to `https://evil.example`"), "{fault}");
+    assert_eq!(stage.server.log().len(), 0);
+    stage.publish(&content("a")).await.unwrap();
+    assert_eq!(stage.server.log().len(), 1);
+}
