@@ -70,7 +70,10 @@ impl From<Fault> for Failed {
 impl Session {
     /// Whether the login should be renewed before it is used: its access token is about to end, or what renews it ends within
     /// `margin`, if there is one (a login that is not used for long would end unseen).
-    fn due(&self, margin: TimeDelta) -> bool {
+    fn due(&self, margin: TimeDelta, sink: &dyn Sink) -> bool {
+        if self.platform.stale(&self.cx(sink)) {
+            return true;
+        }
         let now = Utc::now();
         let Some((way, facts)) = self.login() else { return false };
         if login::due(way, &facts, now) {
@@ -103,10 +106,10 @@ impl Engine {
     /// The login has ended, or it was renewed and could not be kept. One that holds for now is no error: the network will say when
     /// it does not.
     pub(super) async fn keep_alive(&self, session: &Session, margin: TimeDelta) -> Result<(), Fault> {
-        if !session.due(margin) {
+        let sink = Quiet { engine: self, account: &session.account };
+        if !session.due(margin, &sink) {
             return Ok(());
         }
-        let sink = Quiet { engine: self, account: &session.account };
         match self.renew(session, &sink, margin).await {
             Ok(_) => Ok(()),
             Err(Failed::Not(fault)) if session.holds() => {
@@ -132,7 +135,7 @@ impl Engine {
     async fn renew(&self, session: &Session, sink: &dyn Sink, margin: TimeDelta) -> Result<bool, Failed> {
         let account = &session.account;
         let _lock = login_lock(self.locks(), &account.secret_key).await?;
-        if self.reread(session).await? && !session.due(margin) {
+        if self.reread(session).await? && !session.due(margin, sink) {
             return Ok(true);
         }
         let refused = match self.spend(session, sink).await {

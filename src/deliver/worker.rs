@@ -64,7 +64,11 @@ impl Worker {
             },
         };
         let sink = PartSink { worker: self, claimed, account: session.account.clone() };
-        let learnt = self.engine.learn(session, &sink).await;
+        let learnt = match self.engine.keep_alive(session, chrono::TimeDelta::zero()).await {
+            Ok(()) => self.engine.learn(session, &sink).await,
+            // a network that is away comes back; what the fault says of the login counts as of a first request
+            Err(fault) => Err(fault),
+        };
         match Turn::new(self, claimed, session, &sink) {
             Ok(turn) => turn.run(learnt).await,
             Err(fault) => Ok(End::without_session(claimed, fault)),
@@ -73,7 +77,7 @@ impl Worker {
 
     async fn open(&self) -> Result<Session, Fault> {
         let account = self.engine.store().account_by_id(self.account_id).await.map_err(store_fault)?;
-        self.engine.session(account.ok_or_else(|| Fault::local("the account was removed"))?).await
+        self.engine.open(account.ok_or_else(|| Fault::local("the account was removed"))?).await
     }
 
     /// Commits how the turn ended. What is posted must get into the journal: the disk may find room, the lock may be freed.

@@ -96,6 +96,13 @@ pub trait Platform: Sync + Send {
         Ok(())
     }
 
+    /// Whether a session that the credentials must be traded for is missing or about to end; [`Platform::refresh`] then comes
+    /// before anything else, in one process at a time. Asks nobody.
+    fn stale(&self, cx: &Cx<'_>) -> bool {
+        let _ = cx;
+        false
+    }
+
     /// Origins that may be sent this account's credentials, beside its own server and the network's.
     fn hosts(&self, cx: &Cx<'_>) -> Vec<String> {
         let _ = cx;

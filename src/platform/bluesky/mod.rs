@@ -370,6 +370,10 @@ impl Platform for Network {
         session::leave(cx).await
     }
 
+    fn stale(&self, cx: &Cx<'_>) -> bool {
+        session::stale(cx)
+    }
+
     fn hosts(&self, cx: &Cx<'_>) -> Vec<String> {
         session::hosts(cx)
     }

@@ -104,6 +104,11 @@ fn by_browser(cx: &Cx<'_>) -> Option<login::Facts> {
     cx.facts().filter(|facts| facts.way == oauth::WAY)
 }
 
+/// Whether the session of an app password is missing or about to end.
+pub fn stale(cx: &Cx<'_>) -> bool {
+    by_browser(cx).is_none() && kept(cx).is_none_or(|(access, _)| !lasts(&access))
+}
+
 /// Renews whatever it is.
 ///
 /// # Errors
@@ -153,11 +158,15 @@ pub async fn current(cx: &Cx<'_>) -> Result<Session, Fault> {
         return Ok(Session { access: cx.secret(login::TOKEN)?, key: Some(key), facts });
     }
     if let Some((access, facts)) = kept(cx)
-        && expires(access.expose_secret()).is_none_or(|at| at > Utc::now().timestamp() + MARGIN)
+        && lasts(&access)
     {
         return Ok(Session { access, key: None, facts });
     }
     renew(cx).await
+}
+
+fn lasts(access: &SecretString) -> bool {
+    expires(access.expose_secret()).is_none_or(|at| at > Utc::now().timestamp() + MARGIN)
 }
 
 /// A new session of an app password from the refresh token, or from the password where that is refused.
