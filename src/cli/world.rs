@@ -222,7 +222,7 @@ fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T, Trouble>) -> Res
 }
 
 pub fn platform_names() -> Vec<&'static str> {
-    platform::ALL.iter().map(|platform| platform.spec().name).collect()
+    platform::known().map(|platform| platform.spec().name).collect()
 }
 
 /// The platform of this name.

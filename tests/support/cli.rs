@@ -23,6 +23,8 @@ pub struct Machine {
     dir: tempfile::TempDir,
     vars: Vec<(String, String)>,
     pub server: Option<Server>,
+    /// What is run.
+    pub program: PathBuf,
 }
 
 /// What a run of the program left.
@@ -37,7 +39,7 @@ impl Machine {
     pub fn new() -> Machine {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("work")).unwrap();
-        Machine { dir, vars: Vec::new(), server: None }
+        Machine { dir, vars: Vec::new(), server: None, program: env!("CARGO_BIN_EXE_xpost").into() }
     }
 
     /// One with the twins of all networks behind it.
@@ -112,7 +114,7 @@ impl Machine {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xpost"));
+        let mut command = Command::new(&self.program);
         command.args(arguments).env_clear().current_dir(self.dir.path().join("work"));
         // Windows programs do not start without these
         for name in ["PATH", "SYSTEMROOT", "TEMP", "TMP"] {
