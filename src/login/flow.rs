@@ -50,13 +50,16 @@ pub enum Flow {
     Own(&'static dyn Way),
 }
 
+/// Looks at secret fields; says what is wrong, without quoting any of it.
+pub type Check = fn(&super::Secrets) -> Result<(), String>;
+
 /// What is typed in.
 #[derive(Clone, Copy)]
 pub struct Typed {
     /// Said before it is asked for, where this way is not the one to choose.
     pub warning: Option<&'static str>,
     /// Looks at what was typed before anything is sent; says what is wrong, without quoting it.
-    pub check: Option<fn(&super::Secrets) -> Result<(), String>>,
+    pub check: Option<Check>,
 }
 
 impl Typed {
@@ -154,6 +157,15 @@ pub struct Scope {
     pub why: &'static str,
     /// Without it one can still publish.
     pub optional: bool,
+}
+
+impl Scope {
+    /// Whether what was granted holds this scope: by its name, or as the part of a wider one (`write` holds `write:statuses`).
+    pub fn held(&self, granted: &[String]) -> bool {
+        granted.iter().any(|have| {
+            self.name == have || self.name.strip_prefix(have.as_str()).is_some_and(|rest| rest.starts_with(':'))
+        })
+    }
 }
 
 /// Proof key for code exchange (RFC 7636).
@@ -278,4 +290,20 @@ pub struct App {
     pub secret: Option<SecretString>,
     /// An https address that is registered with it.
     pub redirect: Option<String>,
+    /// What it was registered for, where the server does not know the flow's own scopes: these are asked for instead, and these
+    /// are what must be granted.
+    pub scopes: Option<Vec<String>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wider_scope_holds_its_parts() {
+        let scope = Scope { name: "write:statuses", why: "to publish", optional: false };
+        let held = |granted: &[&str]| scope.held(&granted.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert!(held(&["write:statuses"]) && held(&["read", "write"]));
+        assert!(!held(&[]) && !held(&["read", "write:media", "writer", "write:statuses:own", ""]));
+    }
 }

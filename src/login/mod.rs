@@ -6,16 +6,21 @@
 //! | [`Grant`] | what a login yields: secrets for the chain, [`Facts`] for everybody |
 //! | `code`, `device`, `poll`, `pin`, `password` | one flow each |
 //! | `listener` | the loopback listener that a browser comes back to |
-//! | `wire` | the `oauth2` crate over our door, with the networks' dialects |
+//! | `wire`, `said` | the `oauth2` crate over our door, with the networks' dialects; what their answers mean |
+//! | [`register`] | whose app asks; apps that a server gives out at run time |
 //! | [`oauth1`], [`dpop`], [`jwt`] | signatures |
 
 mod code;
 mod device;
 pub mod flow;
 mod grant;
+mod listener;
 mod password;
 mod pin;
 mod poll;
+pub mod register;
+mod said;
+mod wire;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
