@@ -8,12 +8,14 @@
 //! | `listener` | the loopback listener that a browser comes back to |
 //! | `wire`, `said` | the `oauth2` crate over our door, with the networks' dialects; what their answers mean |
 //! | [`register`] | whose app asks; apps that a server gives out at run time |
-//! | [`oauth1`], [`dpop`], [`jwt`] | signatures |
+//! | `oauth1`, `dpop`, [`jwt`], [`key`] | signatures and the keys that make them |
 
 mod code;
 mod device;
 pub mod flow;
 mod grant;
+pub mod jwt;
+pub mod key;
 mod listener;
 mod password;
 mod pin;
@@ -79,6 +81,11 @@ pub trait Person: Sync + Send {
 /// A ceremony of a network's own, where data does not suffice.
 #[async_trait]
 pub trait Way: Sync + Send {
+    /// What it asks for, and why; empty where the network has no permissions to choose.
+    fn scopes(&self) -> &'static [Scope] {
+        &[]
+    }
+
     /// Logs in.
     ///
     /// # Errors

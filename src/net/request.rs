@@ -110,6 +110,16 @@ impl Request {
         Some(url::Url::parse(&self.url).map_or_else(|_| self.url.clone(), |url| url.origin().ascii_serialization()))
     }
 
+    /// The method, for signatures that cover it.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The URL as it was built, for signatures that cover it: without query parameters that were added by name. May hold a secret.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// A header with nothing to hide.
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Request {
         self.headers.push((name.to_string(), value.into()));

@@ -470,11 +470,27 @@ impl Cx<'_> {
     /// # Errors
     /// No answer, or an answer that is a refusal.
     pub async fn call(&self, request: Request) -> Result<Answer, Fault> {
+        self.judge(self.answer(request).await?)
+    }
+
+    /// Sends one request; the answer is not looked at yet. For what an answer says to those who sign requests (a nonce, the time).
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn answer(&self, request: Request) -> Result<Answer, Fault> {
         self.bound(&request)?;
         let answer = self.door.send(request).await?;
         if let Some(rate) = answer.rate {
             *self.rate.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(rate);
         }
+        Ok(answer)
+    }
+
+    /// Lets the platform explain an answer.
+    ///
+    /// # Errors
+    /// It is a refusal.
+    pub fn judge(&self, answer: Answer) -> Result<Answer, Fault> {
         match self.platform.explain(&answer) {
             None => Ok(answer),
             Some(mut fault) => {
