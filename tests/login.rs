@@ -51,13 +51,16 @@ fn tests() -> ExitCode {
     let mut trials = Vec::new();
     for (group, cases) in [("flows", flows::CASES), ("hands", hands::CASES), ("attacks", attacks::CASES)] {
         for case in cases {
-            let missing = case.needs.iter().find(|variable| std::env::var_os(variable).is_none_or(|place| place.is_empty()));
+            let missing =
+                case.needs.iter().find(|variable| std::env::var_os(variable).is_none_or(|place| place.is_empty()));
             let name = format!("{group}::{}", case.name);
             trials.push(match missing {
                 Some(variable) => {
                     assert!(std::env::var_os("XPOST_TEST_REAL").is_none(), "{variable} is not set");
                     let trial = Trial::test(name, || Ok(()));
-                    trial.with_kind(format!("skipped: {variable} is not set; `scripts/test` starts the servers")).with_ignored_flag(true)
+                    trial
+                        .with_kind(format!("skipped: {variable} is not set; `scripts/test` starts the servers"))
+                        .with_ignored_flag(true)
                 }
                 None => Trial::test(name, move || {
                     (case.run)();

@@ -93,13 +93,15 @@ fn foreign_host() {
         String::new(),
     ] {
         for target in [format!("/callback?code=evil-code&state={state}"), "/".to_string()] {
-            let page = raw(port, format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes());
+            let page =
+                raw(port, format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes());
             let page = page.expect("the listener answers");
             assert!((400..500).contains(&page.status), "{host}: {} {}", page.status, page.head);
             assert!(page.header("location").is_none());
         }
     }
-    let page = raw(port, format!("GET /callback?code=evil-code&state={state} HTTP/1.1\r\n\r\n").as_bytes()).expect("an answer");
+    let page = raw(port, format!("GET /callback?code=evil-code&state={state} HTTP/1.1\r\n\r\n").as_bytes())
+        .expect("an answer");
     assert!((400..500).contains(&page.status), "without a host: {}", page.status);
     waiting.goes_on();
 }
@@ -113,11 +115,28 @@ fn other_requests() {
     let post = format!("POST /callback?{form} HTTP/1.1\r\n{host}Content-Length: {}\r\n\r\n{form}", form.len());
     let head = format!("HEAD /callback?{form} HTTP/1.1\r\n{host}\r\n");
     let long = format!("GET /callback?{form}&pad={} HTTP/1.1\r\n{host}\r\n", "x".repeat(20_000));
-    for request in [post.as_bytes(), head.as_bytes(), b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"\r\n\r\n", b"GET\r\n\r\n", long.as_bytes()] {
+    for request in [
+        post.as_bytes(),
+        head.as_bytes(),
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"\r\n\r\n",
+        b"GET\r\n\r\n",
+        long.as_bytes(),
+    ] {
         let page = raw(port, request);
-        assert!(page.as_ref().is_none_or(|page| page.status >= 400), "{:?}: {page:?}", String::from_utf8_lossy(&request[..20.min(request.len())]));
+        assert!(
+            page.as_ref().is_none_or(|page| page.status >= 400),
+            "{:?}: {page:?}",
+            String::from_utf8_lossy(&request[..20.min(request.len())])
+        );
     }
-    for target in [format!("/Callback?{form}"), format!("/callback/?{form}"), format!("//callback?{form}"), format!("/x/../callback?{form}"), "/favicon.ico".into()] {
+    for target in [
+        format!("/Callback?{form}"),
+        format!("/callback/?{form}"),
+        format!("//callback?{form}"),
+        format!("/x/../callback?{form}"),
+        "/favicon.ico".into(),
+    ] {
         let page = waiting.get(&target).expect("the listener answers");
         assert_eq!(page.status, 404, "{target}");
     }
@@ -139,7 +158,10 @@ fn slow_clients() {
     let mut slow = idle.pop().unwrap();
     slow.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let read = slow.read(&mut [0; 512]);
-    assert!(read.is_ok() || read.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset), "it is held open");
+    assert!(
+        read.is_ok() || read.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset),
+        "it is held open"
+    );
     assert!(began.elapsed() < Duration::from_secs(20));
     waiting.goes_on();
 }

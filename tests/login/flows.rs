@@ -42,9 +42,13 @@ fn with_chromium(place: &Place, way: &str) -> String {
     assert!(ended.said.contains("added `lab`: ann on Lab"), "{}", ended.said);
     let browsed = std::fs::read_to_string(place.browsed()).unwrap();
     let opened = browsed.lines().next().unwrap();
-    let port = opened.strip_prefix("opened http://127.0.0.1:").or_else(|| opened.strip_prefix("opened http://localhost:"));
+    let port =
+        opened.strip_prefix("opened http://127.0.0.1:").or_else(|| opened.strip_prefix("opened http://localhost:"));
     let port = port.and_then(|rest| rest.strip_suffix('/'));
-    assert!(port.is_some_and(|port| port.parse::<u16>().is_ok()), "the browser was given more than the start: {opened}");
+    assert!(
+        port.is_some_and(|port| port.parse::<u16>().is_ok()),
+        "the browser was given more than the start: {opened}"
+    );
     browsed
 }
 
@@ -218,7 +222,11 @@ fn through_the_listener(way: &str) -> Place {
     let page = place.through(&place.opened(), true);
     assert_eq!(page.status, 200, "{}", page.body);
     assert!(page.body.contains("close this"), "{}", page.body);
-    for (name, value) in [("cache-control", "no-store"), ("referrer-policy", "no-referrer"), ("content-security-policy", "default-src 'none'")] {
+    for (name, value) in [
+        ("cache-control", "no-store"),
+        ("referrer-policy", "no-referrer"),
+        ("content-security-policy", "default-src 'none'"),
+    ] {
         assert!(page.header(name).is_some_and(|said| said.contains(value)), "{name}: {}", page.head);
     }
     place.end(terminal, 0);

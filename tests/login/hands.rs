@@ -49,7 +49,8 @@ fn interrupted() {
     type Reach = fn(&mut Place) -> Terminal;
     let points: [(&str, Reach); 7] = [
         ("menu", |place| {
-            let mut terminal = place.terminal(&["account", "add", "lab", "--server", &server(), "--secret", "file"], 100);
+            let mut terminal =
+                place.terminal(&["account", "add", "lab", "--server", &server(), "--secret", "file"], 100);
             terminal.expect("made by hand");
             terminal
         }),
@@ -101,7 +102,11 @@ fn interrupted() {
         terminal.keys(b"\x03");
         let ended = terminal.end();
         assert_eq!(ended.code, 130, "at `{point}`:\n{}", ended.said);
-        assert!(ended.said.contains("not added") || ended.said.contains("nothing was added"), "at `{point}`:\n{}", ended.said);
+        assert!(
+            ended.said.contains("not added") || ended.said.contains("nothing was added"),
+            "at `{point}`:\n{}",
+            ended.said
+        );
         assert_eq!(place.town.books().alive(), [], "at `{point}`: a token was left at the network");
         place.empty();
         place.search();
@@ -113,7 +118,8 @@ fn terminal_is_given_back() {
     for way in ["token", "hex"] {
         let mut place = Place::with_app();
         place.note_what_is_opened();
-        let inner = place.machine.command(&["account", "add", "lab", "--server", &server(), "--secret", "file", "--with", way]);
+        let inner =
+            place.machine.command(&["account", "add", "lab", "--server", &server(), "--secret", "file", "--with", way]);
         let mut command = Command::new("sh");
         command.args(["-c", "trap : INT; \"$@\"; echo \"ended with $?\"; stty -a", "sh"]);
         command.arg(inner.get_program()).args(inner.get_args());
@@ -167,7 +173,11 @@ fn no_color() {
     let terminal = place.add("hex", &[]);
     place.through(&place.opened(), true);
     let ended = place.end(terminal, 0);
-    let colours = ended.raw.split("\u{1b}[").skip(1).filter_map(|rest| rest.split_once(|c: char| !c.is_ascii_digit() && c != ';'));
+    let colours = ended
+        .raw
+        .split("\u{1b}[")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(|c: char| !c.is_ascii_digit() && c != ';'));
     for (parameters, rest) in colours {
         let end = ended.raw.find(&format!("\u{1b}[{parameters}m{rest}"));
         let paints = parameters.split(';').any(|one| matches!(one.parse(), Ok(30..=107)));
@@ -215,7 +225,8 @@ fn said_no() {
 fn nobody_there() {
     let place = Place::with_app();
     for way in ["https", "shown", "pin", "password"] {
-        let run = place.run(&["account", "add", "lab", "--server", &server(), "--secret", "file", "--with", way, "-vv"]);
+        let run =
+            place.run(&["account", "add", "lab", "--server", &server(), "--secret", "file", "--with", way, "-vv"]);
         assert!([2, 7].contains(&run.code), "{way}: {run:?}");
         place.empty();
     }

@@ -9,12 +9,12 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use xpost::login::{
     AppSecret, Challenge, Client, ClientAuth, Code, Device, Dialect, Exchange, Flow, Life, Login, Password, Pin, Poll,
-    Redirect, Renew, Revoke, Rfc7591, Scope, Typed, oauth1,
+    Redirect, Renew, Revoke, Scope, Typed, oauth1, register::Rfc7591,
 };
 use xpost::net::{Body, Fault, Method, Request};
 use xpost::platform::{
-    Ask, Cx, Field, FieldKind, Piece, Platform, Post, Profile, Receipt, Server, Spec, TargetOffer, Targets, TwinAccount,
-    payload_error,
+    Ask, Cx, Field, FieldKind, Piece, Platform, Post, Profile, Receipt, Server, Spec, TargetOffer, Targets,
+    TwinAccount, payload_error,
 };
 use xpost::twin::Twin;
 
@@ -91,69 +91,88 @@ static LOGINS: LazyLock<Vec<Login>> = LazyLock::new(|| {
     vec![
         browser("browser", "in the browser", &NATIVE),
         browser("fixed", "in the browser, back to a port that the network knows", fixed),
-        browser("localhost", "in the browser, back to localhost", &Code {
-            redirects: &[Redirect::Loopback { host: "localhost", port: None, path: "/callback" }],
-            ..NATIVE
-        }),
+        browser(
+            "localhost",
+            "in the browser, back to localhost",
+            &Code { redirects: &[Redirect::Loopback { host: "localhost", port: None, path: "/callback" }], ..NATIVE },
+        ),
         browser("brief", "tokens that end in two seconds", &Code { client: Client::Public("lab-brief"), ..NATIVE }),
-        browser("registered", "with an app that the server gives out", &Code {
-            client: Client::Registered(&Rfc7591 { url: "{server}/reg", auth: None, more: &[] }),
-            ..NATIVE
-        }),
-        browser("https", "back to an https address of one's own", &Code {
-            authorize: "{server}/https/authorize",
-            token: "{server}/https/token",
-            revoke: Some(Revoke::Standard("{server}/https/revoke")),
-            redirects: &[Redirect::Https],
-            dialect: Dialect { auth: ClientAuth::Basic, ..Dialect::STANDARD },
-            ..APP
-        }),
-        browser("shown", "with a code that the network shows", &Code {
-            redirects: &[Redirect::Shown("urn:ietf:wg:oauth:2.0:oob")],
-            ..APP
-        }),
-        browser("hex", "with a challenge in hexadecimal", &Code {
-            authorize: "{server}/hex/authorize",
-            token: "{server}/hex/token",
-            revoke: Some(Revoke::Standard("{server}/hex/revoke")),
-            joined: ",",
-            challenge: Challenge::S256Hex,
-            dialect: Dialect { client_id: "client_key", answer: "/data", ..Dialect::STANDARD },
-            ..APP
-        }),
-        browser("bare", "without PKCE", &Code {
-            authorize: "{server}/bare/authorize",
-            token: "{server}/bare/token",
-            revoke: Some(Revoke::Standard("{server}/bare/revoke")),
-            challenge: Challenge::None,
-            ..APP
-        }),
-        browser("longer", "a short token for a long one", &Code {
-            authorize: "{server}/longer/authorize",
-            token: "{server}/longer/token",
-            revoke: Some(Revoke::Delete("{server}/longer/permissions")),
-            joined: ",",
-            challenge: Challenge::None,
-            redirects: &[Redirect::Https],
-            dialect: Dialect { get: true, ..Dialect::STANDARD },
-            longer: Some(Exchange {
-                url: "{server}/longer/trade",
-                grant_type: "fb_exchange_token",
-                token: "fb_exchange_token",
-                with_id: true,
-                with_secret: true,
-                not_before: Duration::ZERO,
-            }),
-            renew: Renew::Exchange(Exchange {
-                url: "{server}/longer/again",
-                grant_type: "th_refresh_token",
-                token: "access_token",
-                with_id: false,
-                with_secret: false,
-                not_before: Duration::from_secs(3600),
-            }),
-            ..APP
-        }),
+        browser(
+            "registered",
+            "with an app that the server gives out",
+            &Code { client: Client::Registered(&Rfc7591 { url: "{server}/reg", auth: None, more: &[] }), ..NATIVE },
+        ),
+        browser(
+            "https",
+            "back to an https address of one's own",
+            &Code {
+                authorize: "{server}/https/authorize",
+                token: "{server}/https/token",
+                revoke: Some(Revoke::Standard("{server}/https/revoke")),
+                redirects: &[Redirect::Https],
+                dialect: Dialect { auth: ClientAuth::Basic, ..Dialect::STANDARD },
+                ..APP
+            },
+        ),
+        browser(
+            "shown",
+            "with a code that the network shows",
+            &Code { redirects: &[Redirect::Shown("urn:ietf:wg:oauth:2.0:oob")], ..APP },
+        ),
+        browser(
+            "hex",
+            "with a challenge in hexadecimal",
+            &Code {
+                authorize: "{server}/hex/authorize",
+                token: "{server}/hex/token",
+                revoke: Some(Revoke::Standard("{server}/hex/revoke")),
+                joined: ",",
+                challenge: Challenge::S256Hex,
+                dialect: Dialect { client_id: "client_key", answer: "/data", ..Dialect::STANDARD },
+                ..APP
+            },
+        ),
+        browser(
+            "bare",
+            "without PKCE",
+            &Code {
+                authorize: "{server}/bare/authorize",
+                token: "{server}/bare/token",
+                revoke: Some(Revoke::Standard("{server}/bare/revoke")),
+                challenge: Challenge::None,
+                ..APP
+            },
+        ),
+        browser(
+            "longer",
+            "a short token for a long one",
+            &Code {
+                authorize: "{server}/longer/authorize",
+                token: "{server}/longer/token",
+                revoke: Some(Revoke::Delete("{server}/longer/permissions")),
+                joined: ",",
+                challenge: Challenge::None,
+                redirects: &[Redirect::Https],
+                dialect: Dialect { get: true, ..Dialect::STANDARD },
+                longer: Some(Exchange {
+                    url: "{server}/longer/trade",
+                    grant_type: "fb_exchange_token",
+                    token: "fb_exchange_token",
+                    with_id: true,
+                    with_secret: true,
+                    not_before: Duration::ZERO,
+                }),
+                renew: Renew::Exchange(Exchange {
+                    url: "{server}/longer/again",
+                    grant_type: "th_refresh_token",
+                    token: "access_token",
+                    with_id: false,
+                    with_secret: false,
+                    not_before: Duration::from_secs(3600),
+                }),
+                ..APP
+            },
+        ),
         Login {
             flow: Flow::Device(&Device {
                 start: "{server}/device/auth",

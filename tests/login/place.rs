@@ -86,7 +86,8 @@ impl Place {
     /// With a browser that writes down what it is to open; the test goes there itself.
     pub fn note_what_is_opened(&mut self) {
         let opened = self.machine.path("opened");
-        let script = self.machine.write("browser", &format!("#!/bin/sh\nprintf '%s\\n' \"$1\" >> '{}'\n", opened.display()));
+        let script =
+            self.machine.write("browser", &format!("#!/bin/sh\nprintf '%s\\n' \"$1\" >> '{}'\n", opened.display()));
         std::os::unix::fs::PermissionsExt::set_mode(&mut std::fs::metadata(&script).unwrap().permissions(), 0o755);
         std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         self.machine.set("BROWSER", &script.display().to_string());
@@ -179,7 +180,9 @@ impl Place {
     pub fn held(&self, field: &str) -> String {
         let kept = self.kept();
         let found = kept.iter().find_map(|login| login[field].as_str());
-        found.unwrap_or_else(|| panic!("no `{field}` is kept: {:?}", kept.iter().map(keys).collect::<Vec<_>>())).to_string()
+        found
+            .unwrap_or_else(|| panic!("no `{field}` is kept: {:?}", kept.iter().map(keys).collect::<Vec<_>>()))
+            .to_string()
     }
 
     /// Remembers what is kept now as secret; call it while it is there.
@@ -247,6 +250,31 @@ impl Place {
             searched += 1;
             if let Some(secret) = found(bytes, &none) {
                 panic!("a secret is in {}: `{secret}`: {}", path.display(), around(bytes, &secret));
+            }
+            // secrets that no server told us of: what was sent under a name that says what it is
+            if path.starts_with(self.machine.path("record")) {
+                let text = String::from_utf8_lossy(bytes);
+                for name in [
+                    "code",
+                    "code_verifier",
+                    "state",
+                    "refresh_token",
+                    "device_code",
+                    "client_secret",
+                    "token",
+                    "client_assertion",
+                ] {
+                    for found in text.match_indices(&format!("{name}=")) {
+                        let before = text[..found.0].chars().next_back().unwrap_or(' ');
+                        let value = &text[found.0 + found.1.len()..];
+                        let hidden = value.starts_with("[secret]") || value.starts_with("%5Bsecret%5D");
+                        assert!(
+                            before.is_alphanumeric() || before == '_' || hidden,
+                            "`{name}` is in {}:\n{text}",
+                            path.display()
+                        );
+                    }
+                }
             }
         }
         assert!(searched > 0, "nothing was searched");
@@ -350,7 +378,10 @@ pub struct Page {
 
 impl Page {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().find_map(|line| line.split_once(':').filter(|(key, _)| key.eq_ignore_ascii_case(name))).map(|pair| pair.1.trim())
+        self.head
+            .lines()
+            .find_map(|line| line.split_once(':').filter(|(key, _)| key.eq_ignore_ascii_case(name)))
+            .map(|pair| pair.1.trim())
     }
 }
 
@@ -386,7 +417,8 @@ impl Place {
     /// Asks a stand-in, whatever host it stands in for.
     fn twin(&self, method: &str, address: &str, body: &str) -> Page {
         let url = url::Url::parse(address).unwrap();
-        let path = format!("/{}{}", url.host_str().unwrap(), &url[url::Position::BeforePath..url::Position::AfterQuery]);
+        let path =
+            format!("/{}{}", url.host_str().unwrap(), &url[url::Position::BeforePath..url::Position::AfterQuery]);
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
             body.len()
@@ -407,8 +439,10 @@ impl Place {
         let action = action.split(' ').next().unwrap();
         let ticket = between(&page.body, "value=\"", "\"").unwrap_or_default();
         let allow = if yes { "yes" } else { "no" };
-        let form: String =
-            url::form_urlencoded::Serializer::new(String::new()).append_pair("ticket", &ticket).append_pair("allow", allow).finish();
+        let form: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("ticket", &ticket)
+            .append_pair("allow", allow)
+            .finish();
         let done = self.twin("POST", &format!("https://{HOST}{action}"), &form);
         match done.header("location") {
             Some(location) => location.to_string(),
@@ -430,6 +464,18 @@ impl Place {
         assert_eq!(first.status, 302, "{}", first.body);
         first.header("location").unwrap().to_string()
     }
+}
+
+/// Posts JSON to a server on this machine.
+pub fn post_json(address: &str, body: &Value) -> Page {
+    let url = url::Url::parse(address).unwrap();
+    let (body, host) = (body.to_string(), &url[url::Position::BeforeHost..url::Position::AfterPort]);
+    let head = format!(
+        "POST {} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        url.path(),
+        body.len()
+    );
+    raw(url.port().unwrap(), format!("{head}{body}").as_bytes()).unwrap()
 }
 
 /// What the authorization server says of a token.

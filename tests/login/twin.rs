@@ -85,11 +85,43 @@ struct Rules {
 }
 
 const RULES: &[Rules] = &[
-    Rules { way: "https", id: "client_id", basic: true, challenge: Some(s256), redirect: |to| to == LANDING, joined: ' ', get: false },
-    Rules { way: "shown", id: "client_id", basic: false, challenge: Some(s256), redirect: |to| to == OOB, joined: ' ', get: false },
-    Rules { way: "hex", id: "client_key", basic: false, challenge: Some(hex), redirect: loopback, joined: ',', get: false },
+    Rules {
+        way: "https",
+        id: "client_id",
+        basic: true,
+        challenge: Some(s256),
+        redirect: |to| to == LANDING,
+        joined: ' ',
+        get: false,
+    },
+    Rules {
+        way: "shown",
+        id: "client_id",
+        basic: false,
+        challenge: Some(s256),
+        redirect: |to| to == OOB,
+        joined: ' ',
+        get: false,
+    },
+    Rules {
+        way: "hex",
+        id: "client_key",
+        basic: false,
+        challenge: Some(hex),
+        redirect: loopback,
+        joined: ',',
+        get: false,
+    },
     Rules { way: "bare", id: "client_id", basic: false, challenge: None, redirect: loopback, joined: ' ', get: false },
-    Rules { way: "longer", id: "client_id", basic: false, challenge: None, redirect: |to| to == LANDING, joined: ',', get: true },
+    Rules {
+        way: "longer",
+        id: "client_id",
+        basic: false,
+        challenge: None,
+        redirect: |to| to == LANDING,
+        joined: ',',
+        get: true,
+    },
 ];
 
 /// The books, shared by the stand-in that is served and the test that looks into them.
@@ -113,7 +145,10 @@ fn hex(verifier: &str) -> String {
 
 fn loopback(to: &str) -> bool {
     url::Url::parse(to).is_ok_and(|url| {
-        url.scheme() == "http" && url.host_str() == Some("127.0.0.1") && url.port().is_some() && url.path() == "/callback"
+        url.scheme() == "http"
+            && url.host_str() == Some("127.0.0.1")
+            && url.port().is_some()
+            && url.path() == "/callback"
     })
 }
 
@@ -255,9 +290,11 @@ impl Books {
         }
         let ticket = self.make("ticket");
         let challenge = rules.challenge.map(|_| get(query, "code_challenge").to_string());
-        let asked = Asked { way: rules.way, redirect: get(query, "redirect_uri").into(), state: state.into(), challenge };
+        let asked =
+            Asked { way: rules.way, redirect: get(query, "redirect_uri").into(), state: state.into(), challenge };
         self.tickets.insert(ticket.clone(), asked);
-        let page = format!("<form method=post action=/{}/decide><input name=ticket value=\"{ticket}\"></form>", rules.way);
+        let page =
+            format!("<form method=post action=/{}/decide><input name=ticket value=\"{ticket}\"></form>", rules.way);
         Ok(Reply::html(200, &page))
     }
 
@@ -376,7 +413,11 @@ impl Books {
 
     /// A short token for a long one, and a long one for a longer one.
     fn longer(&mut self, step: &str, query: &Pairs) -> Result<Reply, Refusal> {
-        let (grant, name) = if step == "trade" { ("fb_exchange_token", "fb_exchange_token") } else { ("th_refresh_token", "access_token") };
+        let (grant, name) = if step == "trade" {
+            ("fb_exchange_token", "fb_exchange_token")
+        } else {
+            ("th_refresh_token", "access_token")
+        };
         let mut wanted = vec!["grant_type", name];
         if step == "trade" {
             wanted.extend(["client_id", "client_secret"]);
@@ -445,7 +486,11 @@ impl Books {
                 }
                 let (token, secret) = (self.make("request"), self.make("request-secret"));
                 self.requests.insert(token.clone(), Request { secret: secret.clone(), pin: None });
-                let pairs = [("oauth_token", token.as_str()), ("oauth_token_secret", &secret), ("oauth_callback_confirmed", "true")];
+                let pairs = [
+                    ("oauth_token", token.as_str()),
+                    ("oauth_token_secret", &secret),
+                    ("oauth_callback_confirmed", "true"),
+                ];
                 Ok(form(&pairs))
             }
             ("GET", "authorize") => {
@@ -454,7 +499,10 @@ impl Books {
                 if !self.requests.contains_key(token) {
                     return Err(self.mistake("pin: no such request token"));
                 }
-                Ok(Reply::html(200, &format!("<form method=post action=/pin/decide><input name=ticket value=\"{token}\"></form>")))
+                Ok(Reply::html(
+                    200,
+                    &format!("<form method=post action=/pin/decide><input name=ticket value=\"{token}\"></form>"),
+                ))
             }
             ("POST", "decide") => {
                 let pin = format!("{:07}", 1_234_500 + self.made);
@@ -465,18 +513,29 @@ impl Books {
                 Ok(Reply::html(200, &format!("<p>Your code: <code>{pin}</code>")))
             }
             ("POST", "access_token") => {
-                let token = oauth_header(request).map(|pairs| get(&pairs, "oauth_token").to_string()).unwrap_or_default();
+                let token =
+                    oauth_header(request).map(|pairs| get(&pairs, "oauth_token").to_string()).unwrap_or_default();
                 let secret = self.requests.get(&token).map(|asked| asked.secret.clone());
                 let oauth = self.signed(request, Some(&secret.ok_or_else(|| refuse(401, "no such request token"))?))?;
                 let asked = self.requests.remove(&token).ok_or_else(|| refuse(401, "no such request token"))?;
-                let given = if get(&oauth, "oauth_verifier").is_empty() { request.query("oauth_verifier").map(str::to_string) } else { Some(get(&oauth, "oauth_verifier").to_string()) };
-                let given = given.or_else(|| request.form().into_iter().find(|(key, _)| key == "oauth_verifier").map(|pair| pair.1));
+                let given = if get(&oauth, "oauth_verifier").is_empty() {
+                    request.query("oauth_verifier").map(str::to_string)
+                } else {
+                    Some(get(&oauth, "oauth_verifier").to_string())
+                };
+                let given = given
+                    .or_else(|| request.form().into_iter().find(|(key, _)| key == "oauth_verifier").map(|pair| pair.1));
                 if asked.pin.is_none() || asked.pin != given {
                     return Err(refuse(401, "wrong number"));
                 }
                 let (token, secret) = (self.make("oauth1"), self.make("oauth1-secret"));
                 self.secrets.insert(token.clone(), secret.clone());
-                Ok(form(&[("oauth_token", &token), ("oauth_token_secret", &secret), ("user_id", "9"), ("screen_name", "ann")]))
+                Ok(form(&[
+                    ("oauth_token", &token),
+                    ("oauth_token_secret", &secret),
+                    ("user_id", "9"),
+                    ("screen_name", "ann"),
+                ]))
             }
             ("POST", "invalidate") => {
                 let token = self.signer(request)?;
@@ -499,12 +558,14 @@ impl Books {
     /// The `oauth_` parameters of a request whose signature holds (RFC 5849 3.4), whose time is right and whose nonce is new.
     fn signed(&mut self, request: &Incoming, secret: Option<&str>) -> Result<Pairs, Refusal> {
         let oauth = oauth_header(request).ok_or_else(|| refuse(401, "not signed"))?;
-        let mut all: Vec<(String, String)> = oauth.iter().filter(|(key, _)| key != "oauth_signature" && key != "realm").cloned().collect();
+        let mut all: Vec<(String, String)> =
+            oauth.iter().filter(|(key, _)| key != "oauth_signature" && key != "realm").cloned().collect();
         all.extend(request.query.iter().cloned());
         if request.header("content-type").is_some_and(|mime| mime.starts_with("application/x-www-form-urlencoded")) {
             all.extend(request.form());
         }
-        let mut encoded: Vec<(String, String)> = all.iter().map(|(key, value)| (percent(key), percent(value))).collect();
+        let mut encoded: Vec<(String, String)> =
+            all.iter().map(|(key, value)| (percent(key), percent(value))).collect();
         encoded.sort();
         let joined: Vec<String> = encoded.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let url = format!("https://{HOST}{}", request.path);
@@ -534,7 +595,9 @@ impl Books {
             Some(TYPED) => ("typed".to_string(), None),
             Some(token) => {
                 let known = self.tokens.get(token).filter(|token| token.ends.is_none_or(|end| end > Utc::now()));
-                known.map(|token| (token.way.clone(), token.page.clone())).ok_or_else(|| refuse(401, "invalid_token"))?
+                known
+                    .map(|token| (token.way.clone(), token.page.clone()))
+                    .ok_or_else(|| refuse(401, "invalid_token"))?
             }
             None => {
                 self.signer(request)?;
@@ -542,17 +605,23 @@ impl Books {
             }
         };
         match (request.method.as_str(), request.path.as_str()) {
-            ("GET", "/lab/me") => Ok(Reply::json(200, &json!({ "id": page.as_deref().unwrap_or("9"), "name": page.as_deref().unwrap_or("ann") }))),
+            ("GET", "/lab/me") => Ok(Reply::json(
+                200,
+                &json!({ "id": page.as_deref().unwrap_or("9"), "name": page.as_deref().unwrap_or("ann") }),
+            )),
             ("GET", "/lab/targets") if way == "long" => {
                 let family = self.tokens[request.bearer().unwrap_or_default()].family.clone();
                 let token = self.make("page");
                 let own = Token { way: "page".into(), family, ends: None, page: Some("crabs".into()) };
                 self.tokens.insert(token.clone(), own);
-                Ok(Reply::json(200, &json!([
-                    { "title": "Crab page", "name": "crabs", "page": "crabs", "token": token },
-                    { "title": "Shared page", "name": "shared", "page": "shared" },
-                    { "title": "Closed page", "name": "closed", "page": "closed", "not": "you may only read there" },
-                ])))
+                Ok(Reply::json(
+                    200,
+                    &json!([
+                        { "title": "Crab page", "name": "crabs", "page": "crabs", "token": token },
+                        { "title": "Shared page", "name": "shared", "page": "shared" },
+                        { "title": "Closed page", "name": "closed", "page": "closed", "not": "you may only read there" },
+                    ]),
+                ))
             }
             ("GET", "/lab/targets") => Ok(Reply::json(200, &json!([]))),
             ("POST", "/lab/posts") => {
@@ -564,7 +633,14 @@ impl Books {
                 let id = (self.posts.len() + 1).to_string();
                 let text = body["text"].as_str().unwrap_or_default().to_string();
                 let extra = json!({ "way": way });
-                self.posts.push(Seen { id: id.clone(), account: named.unwrap_or("ann").into(), text, at: Utc::now(), extra, ..Seen::default() });
+                self.posts.push(Seen {
+                    id: id.clone(),
+                    account: named.unwrap_or("ann").into(),
+                    text,
+                    at: Utc::now(),
+                    extra,
+                    ..Seen::default()
+                });
                 Ok(Reply::json(200, &json!({ "id": id })))
             }
             _ => Err(self.mistake(&format!("{} {}", request.method, request.path))),

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
 use std::io::{Read, Write};
+use std::num::NonZero;
 use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,6 +12,8 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 
 /// How long anything that is waited for may take.
 const PATIENCE: Duration = Duration::from_secs(40);
+
+const ROWS: NonZero<u16> = NonZero::new(40).unwrap();
 
 /// A program and its terminal. Dropped while the program runs, it kills the program.
 pub struct Terminal {
@@ -45,7 +48,7 @@ pub struct Ended {
 impl Terminal {
     /// Starts the command, with nothing but the environment that was set on it, in a terminal of so many columns.
     pub fn start(command: &Command, columns: u16) -> Terminal {
-        let size = PtySize { rows: 40, cols: columns, pixel_width: 0, pixel_height: 0 };
+        let size = PtySize { rows: ROWS.get(), cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut builder = CommandBuilder::new(command.get_program());
         builder.args(command.get_args());
@@ -65,7 +68,7 @@ impl Terminal {
         let said = Said {
             raw: Vec::new(),
             plain: String::new(),
-            screen: vt100::Parser::new(40, columns, 500),
+            screen: vt100::Parser::new(ROWS, NonZero::new(columns).unwrap(), 500),
             over: false,
         };
         let shared = Arc::new((Mutex::new(said), Condvar::new()));
@@ -179,7 +182,8 @@ impl Terminal {
         let mut said = lock(&self.shared.0);
         let until = Instant::now() + Duration::from_secs(2);
         while !said.over && Instant::now() < until {
-            said = self.shared.1.wait_timeout(said, Duration::from_millis(50)).unwrap_or_else(PoisonError::into_inner).0;
+            said =
+                self.shared.1.wait_timeout(said, Duration::from_millis(50)).unwrap_or_else(PoisonError::into_inner).0;
         }
         Ended {
             code: status.exit_code(),
