@@ -81,7 +81,12 @@ pub fn header(kid: Option<&str>) -> Value {
 
 /// A token signed with HMAC-SHA256. `header` is an object; its `alg` is set here.
 pub fn hs256(header: Value, claims: impl Into<Value>, key: &[u8]) -> SecretString {
-    let input = input(header, "HS256", claims.into().to_string().as_bytes());
+    jws_hs256(header, claims.into().to_string().as_bytes(), key)
+}
+
+/// Any bytes signed with HMAC-SHA256, in the compact form of RFC 7515. `header` is an object; its `alg` is set here.
+pub fn jws_hs256(header: Value, payload: &[u8], key: &[u8]) -> SecretString {
+    let input = input(header, "HS256", payload);
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), input.as_bytes());
     finished(input, tag.as_ref())
 }

@@ -8,7 +8,7 @@
 //! | `listener` | the loopback listener that a browser comes back to |
 //! | `wire`, `said` | the `oauth2` crate over our door, with the networks' dialects; what their answers mean |
 //! | [`register`] | whose app asks; apps that a server gives out at run time |
-//! | `oauth1`, `dpop`, [`jwt`], [`key`] | signatures and the keys that make them |
+//! | [`oauth1`], `dpop`, [`jwt`], [`key`] | signatures and the keys that make them |
 
 mod code;
 mod device;
@@ -17,11 +17,14 @@ mod grant;
 pub mod jwt;
 pub mod key;
 mod listener;
+pub mod oauth1;
 mod password;
 mod pin;
 mod poll;
 pub mod register;
 mod said;
+#[cfg(test)]
+mod sitter;
 mod wire;
 
 use async_trait::async_trait;
