@@ -204,6 +204,23 @@ pub fn due(way: &Login, facts: &Facts, now: DateTime<Utc>) -> bool {
     renewable(way) && facts.access_ends.is_some_and(|end| end - now < margin)
 }
 
+/// What a way asks for; empty where it has no permissions to choose.
+pub fn scopes(way: &Login) -> &'static [Scope] {
+    match way.flow {
+        Flow::Code(flow) => flow.scopes,
+        Flow::Device(flow) => flow.scopes,
+        Flow::Poll(flow) => flow.scopes,
+        Flow::Own(flow) => flow.scopes(),
+        Flow::Typed(_) | Flow::Pin(_) | Flow::Password(_) => &[],
+    }
+}
+
+/// What a way asks for and was not granted; nothing where the network does not say what it granted.
+pub fn missing_scopes(way: &Login, facts: &Facts) -> Vec<Scope> {
+    let granted = facts.scopes.as_deref();
+    granted.map_or_else(Vec::new, |granted| scopes(way).iter().filter(|scope| !scope.held(granted)).copied().collect())
+}
+
 /// Whether such a login can be renewed without a person.
 pub fn renewable(way: &Login) -> bool {
     match way.flow {

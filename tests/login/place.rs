@@ -53,7 +53,7 @@ impl Place {
         let twin: Box<dyn xpost::twin::Twin> = Box::new(town.clone());
         let server = Server::start(vec![("lab".into(), twin)], &ServerOptions::default()).unwrap();
         let mut machine = Machine::new();
-        machine.program = std::env::current_exe().unwrap();
+        machine.program = Some(std::env::current_exe().unwrap());
         machine.set(lab::PROGRAM, "1");
         machine.set("XPOST_MIRROR", &server.url());
         machine.set("XPOST_RECORD", &machine.path("record").display().to_string());
