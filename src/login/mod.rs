@@ -8,15 +8,18 @@
 //! | `listener` | the loopback listener that a browser comes back to |
 //! | `wire`, `said` | the `oauth2` crate over our door, with the networks' dialects; what their answers mean |
 //! | [`register`] | whose app asks; apps that a server gives out at run time |
-//! | [`oauth1`], `dpop`, [`jwt`], [`key`] | signatures and the keys that make them |
+//! | [`metadata`] | what servers say of their logins |
+//! | [`oauth1`], [`dpop`], [`jwt`], [`key`] | signatures and the keys that make them |
 
-mod code;
+pub(crate) mod code;
 mod device;
+pub mod dpop;
 pub mod flow;
 mod grant;
 pub mod jwt;
 pub mod key;
-mod listener;
+pub(crate) mod listener;
+pub mod metadata;
 pub mod oauth1;
 mod password;
 mod pin;
