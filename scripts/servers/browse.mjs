@@ -25,17 +25,20 @@ const chromium = spawn(process.env.CHROMIUM ?? 'chromium', [
   '--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--no-proxy-server', '--remote-debugging-address=127.0.0.1', '--remote-debugging-port=0',
   `--user-data-dir=${profile}`, 'about:blank',
-], { stdio: ['ignore', 'ignore', 'pipe'] })
+], { stdio: ['ignore', 'ignore', 'pipe'], detached: true })
 let ending = false
 function end(code, why) {
   if (ending) return
   ending = true
   if (why) { console.error(why); log(why) }
   chromium.once('exit', () => { fs.rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }); process.exit(code) })
-  chromium.kill('SIGKILL')
+  try { process.kill(-chromium.pid, 'SIGKILL') } catch { process.exit(code) }
 }
 setTimeout(() => end(1, 'gave up after 60 s'), 60_000)
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => end(1, signal))
+for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => end(1, signal))
+// whoever opened the browser may be gone with his terminal before the browser has shown the last page
+process.on('SIGHUP', () => {})
+process.stderr.on('error', () => {})
 
 const endpoint = await new Promise((resolve, reject) => {
   let said = ''

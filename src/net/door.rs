@@ -15,7 +15,7 @@ use url::Url;
 
 use super::fault::{Fault, Kind};
 use super::rate::{Rate, parse_retry_at};
-use super::redact::{Redactor, hide_fields};
+use super::redact::{Redactor, hide_fields, hide_pairs};
 use super::request::{Body, FilePart, Request};
 use super::{MAX_ANSWER, record, trust};
 
@@ -133,7 +133,7 @@ impl Answer {
             hide_fields(&mut value);
             return one_line(&value.to_string(), 200);
         }
-        one_line(text, 200)
+        one_line(&hide_pairs(text), 200)
     }
 }
 

@@ -9,7 +9,7 @@ use reqwest::header::HeaderMap;
 
 use super::door::Answer;
 use super::fault::Fault;
-use super::redact::{Redactor, hide_fields};
+use super::redact::{Redactor, hide_fields, hide_pairs};
 use super::request::{Body, Request};
 
 /// The request half, taken down before the request is consumed.
@@ -28,7 +28,9 @@ pub(super) fn request(request: &Request, headers: &HeaderMap) -> String {
     let body = match &request.body {
         Body::Empty => String::new(),
         Body::Json(value) => pretty(value.clone()),
-        Body::Form(pairs) => url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish(),
+        Body::Form(pairs) => {
+            hide_pairs(&url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
+        }
         Body::Bytes(_, bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Body::File(part) => format!("[{} bytes of {}]", part.bytes, part.mime),
         Body::Multipart(fields, files) => fields
@@ -61,7 +63,7 @@ pub(super) fn write(directory: &Path, redactor: &Redactor, mut text: String, ans
     }
     let body = match serde_json::from_slice::<serde_json::Value>(&answer.body) {
         Ok(value) => pretty(value),
-        Err(_) => String::from_utf8_lossy(&answer.body).into_owned(),
+        Err(_) => hide_pairs(&String::from_utf8_lossy(&answer.body)),
     };
     if !body.is_empty() {
         text.push_str("<\n");

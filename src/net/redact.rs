@@ -57,13 +57,8 @@ pub fn hide_fields(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
-                let name = name.to_lowercase();
                 match value {
-                    Value::String(text)
-                        if ["jwt", "token", "secret", "password"].iter().any(|word| name.contains(word)) =>
-                    {
-                        *text = "[secret]".into();
-                    }
+                    Value::String(text) if names_a_secret(name) => *text = "[secret]".into(),
                     value => hide_fields(value),
                 }
             }
@@ -71,6 +66,26 @@ pub fn hide_fields(value: &mut Value) {
         Value::Array(values) => values.iter_mut().for_each(hide_fields),
         _ => {}
     }
+}
+
+/// The same for `a=b&c=d`, as OAuth 1.0a answers; any other text comes back as it is.
+pub fn hide_pairs(text: &str) -> String {
+    let pair = |pair: &str| pair.split_once('=').is_some_and(|(name, _)| !name.is_empty());
+    if text.contains(char::is_whitespace) || !text.split('&').all(pair) {
+        return text.to_string();
+    }
+    let hidden = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if names_a_secret(name) => format!("{name}=[secret]"),
+        _ => pair.to_string(),
+    };
+    text.split('&').map(hidden).collect::<Vec<_>>().join("&")
+}
+
+/// A plain `code` is an error's more often than a login's.
+fn names_a_secret(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let words = ["jwt", "token", "secret", "password", "verifier", "assertion", "device_code"];
+    words.iter().any(|word| name.contains(word)) && name != "token_type" && !name.ends_with("confirmed")
 }
 
 #[cfg(test)]
@@ -84,6 +99,16 @@ mod tests {
         hide_fields(&mut value);
         let expected = serde_json::json!({"did": "x", "accessJwt": "[secret]", "list": [{"refresh_token": "[secret]", "tokens": 3}]});
         assert_eq!(value, expected);
+    }
+
+    #[test]
+    fn pairs_that_say_that_they_are_secret_are_hidden() {
+        let text = "oauth_token=a&oauth_token_secret=b%20c&user_id=9&oauth_callback_confirmed=true";
+        let hidden = "oauth_token=[secret]&oauth_token_secret=[secret]&user_id=9&oauth_callback_confirmed=true";
+        assert_eq!(hide_pairs(text), hidden);
+        for text in ["", "a token=b", "the token=x is wrong", "token", "=x"] {
+            assert_eq!(hide_pairs(text), text);
+        }
     }
 
     #[test]

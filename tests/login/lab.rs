@@ -80,6 +80,48 @@ const APP: Code = Code {
     ..NATIVE
 };
 
+/// Meta: a short token is traded for a long one, which renews itself.
+const LONGER: Code = Code {
+    authorize: "{server}/longer/authorize",
+    token: "{server}/longer/token",
+    revoke: Some(Revoke::Delete("{server}/longer/permissions")),
+    joined: ",",
+    challenge: Challenge::None,
+    redirects: &[Redirect::Https],
+    dialect: Dialect { get: true, ..Dialect::STANDARD },
+    longer: Some(Exchange {
+        url: "{server}/longer/trade",
+        grant_type: "fb_exchange_token",
+        token: "fb_exchange_token",
+        with_id: true,
+        with_secret: true,
+        not_before: Duration::ZERO,
+    }),
+    renew: Renew::Exchange(Exchange {
+        url: "{server}/longer/again",
+        grant_type: "th_refresh_token",
+        token: "access_token",
+        with_id: false,
+        with_secret: false,
+        not_before: Duration::from_secs(3600),
+    }),
+    ..APP
+};
+
+/// Misskey.
+const POLL: Poll = Poll {
+    page: "{server}/miauth/{session}?name={name}&permission={scopes}",
+    ask: "{server}/api/miauth/{session}/check",
+    token: "/token",
+    scopes: &[
+        Scope { name: "write:notes", why: "to publish", optional: false },
+        Scope { name: "read:account", why: "to know who it is", optional: false },
+    ],
+    joined: ",",
+    every: Duration::from_millis(200),
+    at_most: Duration::from_secs(60),
+};
+
 const fn browser(name: &'static str, about: &'static str, code: &'static Code) -> Login {
     Login { name, about, flow: Flow::Code(code), keeps: &["token"], asks: &[], page: Some("{server}/apps") }
 }
@@ -143,36 +185,7 @@ static LOGINS: LazyLock<Vec<Login>> = LazyLock::new(|| {
                 ..APP
             },
         ),
-        browser(
-            "longer",
-            "a short token for a long one",
-            &Code {
-                authorize: "{server}/longer/authorize",
-                token: "{server}/longer/token",
-                revoke: Some(Revoke::Delete("{server}/longer/permissions")),
-                joined: ",",
-                challenge: Challenge::None,
-                redirects: &[Redirect::Https],
-                dialect: Dialect { get: true, ..Dialect::STANDARD },
-                longer: Some(Exchange {
-                    url: "{server}/longer/trade",
-                    grant_type: "fb_exchange_token",
-                    token: "fb_exchange_token",
-                    with_id: true,
-                    with_secret: true,
-                    not_before: Duration::ZERO,
-                }),
-                renew: Renew::Exchange(Exchange {
-                    url: "{server}/longer/again",
-                    grant_type: "th_refresh_token",
-                    token: "access_token",
-                    with_id: false,
-                    with_secret: false,
-                    not_before: Duration::from_secs(3600),
-                }),
-                ..APP
-            },
-        ),
+        browser("longer", "a short token for a long one", &LONGER),
         Login {
             flow: Flow::Device(&Device {
                 start: "{server}/device/auth",
@@ -187,21 +200,7 @@ static LOGINS: LazyLock<Vec<Login>> = LazyLock::new(|| {
             }),
             ..browser("device", "with a code on another device", &NATIVE)
         },
-        Login {
-            flow: Flow::Poll(&Poll {
-                page: "{server}/miauth/{session}?name={name}&permission={scopes}",
-                ask: "{server}/api/miauth/{session}/check",
-                token: "/token",
-                scopes: &[
-                    Scope { name: "write:notes", why: "to publish", optional: false },
-                    Scope { name: "read:account", why: "to know who it is", optional: false },
-                ],
-                joined: ",",
-                every: Duration::from_millis(200),
-                at_most: Duration::from_secs(60),
-            }),
-            ..browser("poll", "on a page of the server", &NATIVE)
-        },
+        Login { flow: Flow::Poll(&POLL), ..browser("poll", "on a page of the server", &NATIVE) },
         Login {
             flow: Flow::Pin(&Pin {
                 request: "{server}/pin/request_token",
@@ -221,7 +220,7 @@ static LOGINS: LazyLock<Vec<Login>> = LazyLock::new(|| {
                 more: &[("app", "xpost")],
                 json: true,
                 answer: "/session/jwt",
-                revoke: Some(("DELETE", "{server}/session")),
+                revoke: Some(("{server}/session", "DELETE")),
                 life: LIFE,
             }),
             ..browser("password", "with name and password", &NATIVE)

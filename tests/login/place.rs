@@ -162,10 +162,7 @@ impl Place {
             .filter_map(|path| serde_json::from_slice(&std::fs::read(path).ok()?).ok())
             .collect();
         for value in &mut found {
-            // packed as `{"v": 1, "secrets": {…}}` or as the fields alone
-            if let Some(inner) = value.get("secrets").cloned() {
-                *value = inner;
-            }
+            *value = value["fields"].take();
         }
         found
     }
@@ -254,25 +251,15 @@ impl Place {
             // secrets that no server told us of: what was sent under a name that says what it is
             if path.starts_with(self.machine.path("record")) {
                 let text = String::from_utf8_lossy(bytes);
-                for name in [
-                    "code",
-                    "code_verifier",
-                    "state",
-                    "refresh_token",
-                    "device_code",
-                    "client_secret",
-                    "token",
-                    "client_assertion",
-                ] {
-                    for found in text.match_indices(&format!("{name}=")) {
-                        let before = text[..found.0].chars().next_back().unwrap_or(' ');
-                        let value = &text[found.0 + found.1.len()..];
-                        let hidden = value.starts_with("[secret]") || value.starts_with("%5Bsecret%5D");
-                        assert!(
-                            before.is_alphanumeric() || before == '_' || hidden,
-                            "`{name}` is in {}:\n{text}",
-                            path.display()
-                        );
+                for name in ["code", "state", "code_verifier", "device_code", "token", "refresh_token", "client_secret"]
+                {
+                    for start in [format!("{name}="), format!("\"{name}\": \"")] {
+                        for (at, found) in text.match_indices(&start) {
+                            let whole = !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+                            let value = &text[at + found.len()..];
+                            let hidden = value.starts_with("[secret]") || value.starts_with("%5Bsecret%5D");
+                            assert!(hidden || !whole, "`{name}` is in {}:\n{text}", path.display());
+                        }
                     }
                 }
             }
@@ -518,6 +505,18 @@ impl Place {
         let log = std::fs::read_to_string(self.browsed()).unwrap_or_default();
         assert!(output.status.success(), "the browser did not get there:\n{log}");
         String::from_utf8(output.stdout).unwrap().trim().to_string()
+    }
+}
+
+/// What Chromium did up to where it came back to.
+pub fn browsed_to_the_end(place: &Place) -> String {
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        let log = std::fs::read_to_string(place.browsed()).unwrap_or_default();
+        if log.contains("\ndone ") || Instant::now() > until {
+            return log;
+        }
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
