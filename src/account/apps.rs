@@ -18,16 +18,21 @@ pub struct AppSettings {
     /// The program that prints its secret, and its arguments.
     pub client_secret_command: Vec<String>,
     /// There is no such key: it is here to say why.
-    #[serde(deserialize_with = "refused")]
-    client_secret: (),
+    client_secret: Refused,
 }
 
-fn refused<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
-    IgnoredAny::deserialize(deserializer)?;
-    Err(D::Error::custom(
-        "`client_secret` is a secret and does not belong in a file that is copied and shown; name the command that prints it \
+/// What is never read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Refused;
+
+impl<'de> Deserialize<'de> for Refused {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Refused, D::Error> {
+        IgnoredAny::deserialize(deserializer)?;
+        Err(D::Error::custom(
+            "`client_secret` is a secret and does not belong in a file that is copied and shown; name the command that prints it \
          (`client_secret_command = [\"pass\", \"show\", \"app\"]`) or set `XPOST_APP_<NAME>_CLIENT_SECRET`",
-    ))
+        ))
+    }
 }
 
 /// What was found of one's own app.

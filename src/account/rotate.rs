@@ -159,7 +159,10 @@ mod tests {
             let why = run(script, Duration::from_secs(1)).0.unwrap_err();
             assert!(why.contains(says) && !why.contains("canary"), "{why}");
         }
-        let none = hand_over(&["xpost-no-such".into()], "a", "b", &"x".into(), LIMIT, &(Arc::new(|_| {}) as Notices));
+        let none = hand_over(&["xpost-no-such".into()], "a", "b", &"x".into(), LIMIT, &{
+            let deaf: Notices = Arc::new(|_: Notice<'_>| {});
+            deaf
+        });
         assert!(none.unwrap_err().contains("cannot be run"));
         assert!(there("sh") && !there("xpost-no-such") && !there("/nonexistent/sh"));
     }

@@ -232,7 +232,7 @@ async fn enter(
         secrets.extend(grant.to_keep());
         login::facts(&secrets).unwrap_or(grant.facts)
     } else {
-        login::look_at(way, &secrets)?;
+        fields::look_at(&asking, &secrets)?;
         login::typed(way)
     };
     // what the environment gives is not kept, too
@@ -432,7 +432,7 @@ async fn again(
         secrets.extend(grant.to_keep());
         login::facts(&secrets).unwrap_or(grant.facts)
     } else {
-        login::look_at(way, &secrets)?;
+        fields::look_at(&asking, &secrets)?;
         login::typed(way)
     };
     account.settings = Value::Object(settings);

@@ -312,3 +312,20 @@ fn piped(spec: &Spec, ways: &'static [Login]) -> Result<Given, Trouble> {
 pub fn env(name: &str, field: &str) -> Option<String> {
     std::env::var(variable(name, field)).ok().filter(|value| !value.is_empty())
 }
+
+/// What there is to look at of what was typed in, before anything is sent: where the environment has the secrets, those of it.
+///
+/// # Errors
+/// The way's own look finds it wrong.
+pub fn look_at(asking: &Asking<'_>, secrets: &Secrets) -> Result<(), Trouble> {
+    let Asking { spec, ways, way, name, source, .. } = *asking;
+    if !matches!(source, SecretSource::Environment) {
+        return if secrets.is_empty() { Ok(()) } else { login::look_at(way, secrets) };
+    }
+    let own = spec.fields.iter().filter(|field| field.kind == FieldKind::Secret && asked(ways, way, field));
+    let given: Secrets = own
+        .filter_map(|field| Some((field.name.to_string(), login::secret(asking.world, env(name, field.name)?))))
+        .collect();
+    // what is missing is said by name elsewhere
+    if given.is_empty() { Ok(()) } else { login::look_at(way, &given) }
+}

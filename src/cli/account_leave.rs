@@ -65,21 +65,26 @@ pub async fn remove(args: RemoveArgs, world: &World) -> Result<Exit, Trouble> {
     if store.account_busy(account.id).await? {
         return Err(Trouble::local("something is being posted to this account right now; try again in a moment"));
     }
-    let users = users(&store, &account, &others).await?;
+    let (users, needed) = users(&store, &account, &others).await?;
+    // secrets of its own came of a login that is kept beside them until the last account goes that needs it
+    let parent = login_of(&account).filter(|_| users.is_empty());
+    let parent = parent.map(|key| Account { secret_key: key.to_string(), ..account.clone() });
     // held until the secrets are gone, so that nobody renews them meanwhile
     let (left, _leaving) = match &account.secret {
         SecretSource::None => (Left::Nothing, None),
         _ if !users.is_empty() => (Left::Shared(users), None),
         _ if args.keep_token => (Left::Kept, None),
         SecretSource::Environment | SecretSource::Command { .. } => (Left::Outside, None),
-        SecretSource::Keyring | SecretSource::File => match engine(world, &store)?.leave(&account).await {
-            Ok(leaving) => (Left::Ended(leaving.ended.clone()), Some(leaving)),
-            Err(fault) => (Left::Ended(Ended::Failed { fault, page: None }), None),
-        },
+        SecretSource::Keyring | SecretSource::File => {
+            match engine(world, &store)?.leave(parent.as_ref().unwrap_or(&account)).await {
+                Ok(leaving) => (Left::Ended(leaving.ended.clone()), Some(leaving)),
+                Err(fault) => (Left::Ended(Ended::Failed { fault, page: None }), None),
+            }
+        }
     };
     let cancelled = store.account_remove(account.id, args.history).await?;
-    if others.is_empty() {
-        chain.erase(&account).await.map_err(|fault| {
+    for gone in [Some(&account).filter(|_| !needed), parent.as_ref()].into_iter().flatten() {
+        chain.erase(gone).await.map_err(|fault| {
             Trouble::local(format!(
                 "account `{}` is removed, but its secret could not be deleted: {}",
                 account.name, fault.message
@@ -90,18 +95,19 @@ pub async fn remove(args: RemoveArgs, world: &World) -> Result<Exit, Trouble> {
     Ok(Exit::Done)
 }
 
-/// The accounts that the login of this one is still needed for.
-async fn users(store: &Store, account: &Account, others: &[Account]) -> Result<Vec<String>, Trouble> {
+/// The accounts that the login of this one is still needed for, and whether they need its very secrets.
+async fn users(store: &Store, account: &Account, others: &[Account]) -> Result<(Vec<String>, bool), Trouble> {
     let all = store.accounts().await?;
-    // secrets of its own come of another's login, and so may those of others of this one's
     let parent = login_of(account);
-    let uses = |other: &&Account| {
+    let children = all.iter().filter(|other| login_of(other) == Some(account.secret_key.as_str()));
+    let needed: Vec<&Account> = others.iter().chain(children).collect();
+    // those of the login that its own secrets came of
+    let beside = all.iter().filter(|other| {
         other.id != account.id
-            && (others.iter().any(|shares| shares.id == other.id)
-                || login_of(other) == Some(account.secret_key.as_str())
-                || Some(other.secret_key.as_str()) == parent)
-    };
-    Ok(all.iter().filter(uses).map(|other| other.name.clone()).collect())
+            && parent.is_some_and(|parent| other.secret_key == parent || login_of(other) == Some(parent))
+    });
+    let names = needed.iter().copied().chain(beside).map(|other| other.name.clone()).collect();
+    Ok((names, !needed.is_empty()))
 }
 
 fn tell(args: &RemoveArgs, account: &Account, left: &Left, cancelled: usize, world: &World) {

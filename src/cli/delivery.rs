@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::{TimeDelta, Utc};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -15,7 +16,7 @@ use super::trouble::{Exit, Trouble};
 use super::world::World;
 use crate::account::missing;
 use crate::deliver::{Engine, Event, EventKind, Options};
-use crate::net::{Fault, Kind};
+use crate::net::{Door, Fault, Kind};
 use crate::platform::PlanNote;
 use crate::store::{Attempt, DeliveryRow, PartRow, PartState, PostRow, Scope, Store};
 
@@ -37,13 +38,18 @@ impl Patience {
 
 /// The engine over this world's store, door and secrets.
 pub fn engine(world: &World, patience: Patience) -> Result<Engine, Trouble> {
+    engine_through(world, patience, world.door()?)
+}
+
+/// The same through a door that is at hand.
+pub fn engine_through(world: &World, patience: Patience, door: Arc<Door>) -> Result<Engine, Trouble> {
     let mut options = Options::default();
     if let Some(patience) = patience.0 {
         options.patience = patience;
     }
     let named = world.config()?.accounts.iter();
     let ca_files = named.filter_map(|(name, account)| Some((name.clone(), account.ca_file.clone()?))).collect();
-    let engine = Engine::new(world.store()?, world.door()?, Arc::new(world.chain()?), world.home()?, options)?;
+    let engine = Engine::new(world.store()?, door, Arc::new(world.chain()?), world.home()?, options)?;
     Ok(engine.with_ca_files(ca_files))
 }
 
@@ -162,6 +168,29 @@ impl Live {
     fn end(&self) {
         if let Some((all, _)) = &self.lines {
             drop(all.clear());
+        }
+    }
+}
+
+/// A login that was of use just now and ends within this time is told of.
+const ENDS_SOON: TimeDelta = TimeDelta::days(7);
+
+/// Tells, once for each account, of logins that end soon: while there is still time to do something about it.
+pub async fn ending(outcomes: &[Outcome], store: &Store, world: &World) {
+    let now = Utc::now();
+    let mut ids: Vec<i64> =
+        outcomes.iter().flat_map(|outcome| &outcome.deliveries).filter_map(|delivery| delivery.account_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    for id in ids {
+        let Ok(Some(account)) = store.account_by_id(id).await else { continue };
+        // of one that has ended the network tells
+        if let Some(end) = account.expires_at.filter(|end| *end > now && *end < now + ENDS_SOON) {
+            world.out.warn(&format!(
+                "the login of `{name}` ends {}; log in again in time: `xpost account login {name}`",
+                end.format("%Y-%m-%d %H:%M UTC"),
+                name = account.name
+            ));
         }
     }
 }
@@ -416,7 +445,7 @@ fn no_credentials(delivery: &DeliveryRow, world: &World) -> String {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DateTime, Utc};
+    use chrono::DateTime;
 
     use super::*;
     use crate::net::Fault;

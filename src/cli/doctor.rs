@@ -1,29 +1,40 @@
-//! `xpost doctor`: what is well on this machine and what is not.
+//! `xpost doctor`: what is well on this machine and with its logins, and what is not.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use chrono::Utc;
-use serde_json::json;
+use chrono::{TimeDelta, Utc};
+use serde_json::{Value, json};
 
+use super::delivery::{self, Patience};
+use super::logins::{self, About, CLOCK, Finding, Ill, State};
 use super::out::Paint;
 use super::trouble::{Exit, Trouble};
-use super::world::{World, block_on, source_word};
-use crate::account::Vault;
+use super::world::{World, block_on_many};
+use crate::deliver::Health;
+use crate::draft::{did_you_mean, when};
+use crate::net::Door;
 use crate::store::{Account, SecretSource, Store};
 
-/// Look at settings, store, keyring, accounts and what is waiting, and say what to do
+/// Look at settings, store, keyring, every login and what is waiting, and say what to do
+///
+/// Every network is asked who its account is, all at once, and logins are renewed that are about to end.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Asks no network; `xpost account check` does.\n\nExamples:\n  xpost doctor\n  xpost doctor --json | jq '.checks[] | select(.state != \"ok\")'"
-)]
-pub struct Args {}
+#[command(after_help = "\
+Ends with 7 if a login is broken or ends within `--warn`, so that a weekly job tells in time.
 
-/// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Ok,
-    Warn,
-    Fail,
+Examples:
+  xpost doctor
+  xpost doctor --quiet --warn 14d            prints only what needs a person
+  xpost doctor --offline
+  xpost doctor --json | jq '.checks[] | select(.state != \"ok\")'")]
+pub struct Args {
+    /// Tell of logins that end within this time
+    #[arg(long, value_name = "TIME", default_value = "7d")]
+    warn: String,
+    /// Ask no network
+    #[arg(long)]
+    offline: bool,
 }
 
 struct Check {
@@ -34,52 +45,71 @@ struct Check {
 }
 
 #[derive(Default)]
-struct Checks(Vec<Check>);
+struct Checks {
+    all: Vec<Check>,
+    accounts: Vec<Value>,
+    /// A login needs a person.
+    login: bool,
+    /// Something on this machine is broken.
+    broken: bool,
+}
 
 impl Checks {
+    /// A check of this machine.
     fn add(&mut self, name: &str, state: State, says: impl Into<String>, next: Option<&str>) {
-        self.0.push(Check { name: name.into(), state, says: says.into(), next: next.map(str::to_string) });
+        self.broken |= state == State::Fail;
+        self.all.push(Check { name: name.into(), state, says: says.into(), next: next.map(str::to_string) });
+    }
+
+    fn account(&mut self, name: &str, finding: Finding) {
+        let Finding { ill, state, says, next, json } = finding;
+        self.login |= ill.is_some_and(Ill::needs_login);
+        self.broken |= ill == Some(Ill::Machine);
+        self.accounts.push(json);
+        self.all.push(Check { name: format!("account {name}"), state, says, next });
     }
 }
 
-pub fn run(_: Args, world: &World) -> Result<Exit, Trouble> {
-    let checks = block_on(async { Ok(examine(world).await) })?;
-    let worst = |state| checks.0.iter().any(|check| check.state == state);
+pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
+    let warn = when::duration(&args.warn).map_err(|why| Trouble::usage(format!("`--warn`: {why}")))?;
+    let warn = TimeDelta::from_std(warn).map_err(|_| Trouble::usage("`--warn` is too long"))?;
+    let checks = block_on_many(async { Ok(examine(world, !args.offline, warn).await) })?;
+    let exit = match (checks.broken, checks.login) {
+        (true, _) => Exit::Error,
+        (false, true) => Exit::Login,
+        (false, false) => Exit::Done,
+    };
     if world.out.json {
-        let checks: Vec<_> = checks
-            .0
-            .iter()
-            .map(|check| {
-                let state = match check.state {
-                    State::Ok => "ok",
-                    State::Warn => "warn",
-                    State::Fail => "fail",
-                };
-                json!({ "name": check.name, "state": state, "says": check.says, "next": check.next })
-            })
-            .collect();
+        let shown = |check: &Check| json!({ "name": check.name, "state": check.state.word(), "says": check.says, "next": check.next });
+        let all: Vec<_> = checks.all.iter().map(shown).collect();
         world.out.document(
             "doctor",
-            json!({ "xpost": env!("CARGO_PKG_VERSION"), "ok": !worst(State::Fail), "checks": checks }),
+            json!({
+                "xpost": env!("CARGO_PKG_VERSION"), "ok": exit == Exit::Done, "exit": exit as u8,
+                "checks": all, "accounts": checks.accounts,
+            }),
         );
-    } else {
+        return Ok(exit);
+    }
+    let quiet = world.out.quiet;
+    if !quiet {
         world.out.line(&format!("xpost {} (the crossposter in Rust)", env!("CARGO_PKG_VERSION")));
-        for check in &checks.0 {
-            let mark = match check.state {
-                State::Ok => world.out.paint(Paint::Good, "ok  "),
-                State::Warn => world.out.paint(Paint::Warn, "warn"),
-                State::Fail => world.out.paint(Paint::Bad, "FAIL"),
-            };
-            world.out.line(&format!("{mark}  {:<16} {}", check.name, check.says));
-            if let Some(next) = &check.next {
-                world.out.line(&format!("      {:<16} {} {next}", "", world.out.paint(Paint::Dim, "next:")));
-            }
+    }
+    for check in checks.all.iter().filter(|check| !quiet || check.state != State::Ok) {
+        let mark = match check.state {
+            State::Ok => world.out.paint(Paint::Good, "ok  "),
+            State::Warn => world.out.paint(Paint::Warn, "warn"),
+            State::Fail => world.out.paint(Paint::Bad, "FAIL"),
+        };
+        world.out.line(&format!("{mark}  {:<16} {}", check.name, check.says));
+        if let Some(next) = &check.next {
+            world.out.line(&format!("      {:<16} {} {next}", "", world.out.paint(Paint::Dim, "next:")));
         }
     }
-    Ok(if worst(State::Fail) { Exit::Error } else { Exit::Done })
+    Ok(exit)
 }
 
-async fn examine(world: &World) -> Checks {
+async fn examine(world: &World, ask: bool, warn: TimeDelta) -> Checks {
     let mut checks = Checks::default();
     settings(world, &mut checks);
     let store = store(world, &mut checks).await;
@@ -87,12 +117,22 @@ async fn examine(world: &World) -> Checks {
         Some(store) => store.accounts().await.unwrap_or_default(),
         None => Vec::new(),
     };
-    keyring(world, &accounts, &mut checks).await;
+    if let Ok(config) = world.config() {
+        for name in config.accounts.keys() {
+            if store.is_some() && !accounts.iter().any(|account| account.name.eq_ignore_ascii_case(name)) {
+                let hint = did_you_mean(name, accounts.iter().map(|account| account.name.as_str()));
+                checks.add("settings", State::Warn, format!("`accounts.{name}`: there is no such account{hint}"), None);
+            }
+        }
+    }
+    // the keyring may take its time, and so may each network: nobody waits for another
+    let ((), looked) = futures_util::join!(keyring(world, &accounts, &mut checks), look(world, &accounts, ask, warn));
     if accounts.is_empty() {
         checks.add("accounts", State::Warn, "there is none yet", Some("xpost account add PLATFORM"));
     }
-    for account in &accounts {
-        examine_account(account, world, &mut checks).await;
+    match looked {
+        Ok((looked, door)) => findings(world, looked, &door, ask, warn, &mut checks),
+        Err(trouble) => checks.add("accounts", State::Fail, trouble.message, trouble.next.as_deref()),
     }
     if let Some(store) = store {
         waiting(&store, &mut checks).await;
@@ -108,6 +148,72 @@ async fn examine(world: &World) -> Checks {
         }
     }
     checks
+}
+
+/// All accounts at once.
+async fn look(
+    world: &World,
+    accounts: &[Account],
+    ask: bool,
+    warn: TimeDelta,
+) -> Result<(Vec<Health>, Option<Arc<Door>>), Trouble> {
+    if accounts.is_empty() {
+        return Ok((Vec::new(), None));
+    }
+    let door = world.door()?;
+    let engine = delivery::engine_through(world, Patience::none(), Arc::clone(&door))?;
+    let tasks: Vec<_> = accounts
+        .iter()
+        .map(|account| {
+            let (engine, account) = (engine.clone(), account.clone());
+            tokio::spawn(async move {
+                // a command may ask a person for something; it is not run by a mere look
+                if !ask && matches!(account.secret, SecretSource::Command { .. }) {
+                    return Health { account, login: None, renewed: false, said: Ok(None) };
+                }
+                engine.health(account, ask, warn).await
+            })
+        })
+        .collect();
+    let mut looked = Vec::new();
+    for (task, account) in tasks.into_iter().zip(accounts) {
+        looked.push(task.await.unwrap_or_else(|_| {
+            let defect = crate::net::Fault::local("xpost has a defect: a network's code panicked");
+            Health { account: account.clone(), login: None, renewed: false, said: Err(defect) }
+        }));
+    }
+    Ok((looked, Some(door)))
+}
+
+fn findings(
+    world: &World,
+    looked: Vec<Health>,
+    door: &Option<Arc<Door>>,
+    ask: bool,
+    warn: TimeDelta,
+    checks: &mut Checks,
+) {
+    let Ok(config) = world.config() else { return };
+    let answered = |health: &Health| match &health.said {
+        Ok(said) => said.is_some(),
+        Err(fault) => fault.status.is_some(),
+    };
+    let about = About {
+        now: Utc::now(),
+        warn,
+        asked: ask,
+        connected: looked.iter().any(answered),
+        clock: door.as_ref().and_then(|door| door.clock()),
+        config,
+    };
+    if let Some((host, ahead)) = about.clock.as_ref().filter(|(_, ahead)| ahead.abs() > CLOCK) {
+        let says = format!("{}: logins may be refused, and times be wrong", logins::clock(host, *ahead));
+        checks.add("clock", State::Warn, says, Some("set the clock of this machine"));
+    }
+    for health in looked {
+        let name = health.account.name.clone();
+        checks.account(&name, logins::judge(&health, &about));
+    }
 }
 
 fn settings(world: &World, checks: &mut Checks) {
@@ -131,7 +237,7 @@ fn settings(world: &World, checks: &mut Checks) {
     }
 }
 
-async fn store(world: &World, checks: &mut Checks) -> Option<std::sync::Arc<Store>> {
+async fn store(world: &World, checks: &mut Checks) -> Option<Arc<Store>> {
     let path = world.home().ok()?.database();
     if !path.exists() {
         if let Some(above) = path.ancestors().skip(1).find(|above| above.exists()).filter(|above| !above.is_dir()) {
@@ -191,54 +297,6 @@ async fn keyring(world: &World, accounts: &[Account], checks: &mut Checks) {
             checks.add("keyring", state, fault.message, None);
         }
     }
-}
-
-async fn examine_account(account: &Account, world: &World, checks: &mut Checks) {
-    let name = format!("account {}", account.name);
-    let Ok(chain) = world.chain() else { return };
-    if crate::platform::by_name(&account.platform).is_none() {
-        checks.add(&name, State::Fail, format!("this xpost knows no network `{}`", account.platform), None);
-        return;
-    }
-    // a command may ask a person for something; it is not run by a mere look
-    let secret = match account.secret {
-        SecretSource::Command { .. } => Ok(()),
-        _ => chain.load(account).await.map(drop),
-    };
-    if let Err(fault) = secret {
-        checks.add(&name, State::Fail, fault.message, Some(&format!("xpost account login {}", account.name)));
-        return;
-    }
-    let now = Utc::now();
-    if let Some(expires) = account.expires_at.filter(|at| *at < now + chrono::Duration::days(7)) {
-        let says = format!("its login expires {}", expires.format("%Y-%m-%d %H:%M UTC"));
-        checks.add(&name, State::Warn, says, Some(&format!("xpost account login {}", account.name)));
-        return;
-    }
-    let Some(checked) = account.checked_at else {
-        let next = format!("xpost account check {}", account.name);
-        checks.add(&name, State::Warn, format!("{}, never checked", account.platform), Some(&next));
-        return;
-    };
-    let limits = account.about_at.map_or_else(
-        || "published limits".to_string(),
-        |at| format!("limits asked {} h ago", (now - at).num_hours().max(0)),
-    );
-    checks.add(
-        &name,
-        State::Ok,
-        format!(
-            "{} {}, {}, checked {}, {limits}",
-            account.platform,
-            account.handle,
-            match &account.secret {
-                SecretSource::None => "needs no secret".to_string(),
-                secret => format!("secret from {}", source_word(secret)),
-            },
-            checked.format("%Y-%m-%d")
-        ),
-        None,
-    );
 }
 
 async fn waiting(store: &Store, checks: &mut Checks) {

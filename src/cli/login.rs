@@ -1,5 +1,6 @@
 //! Which way to log in, and walking it: a menu where somebody can be asked, what can be typed in ahead elsewhere.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -9,7 +10,7 @@ use super::account_add::How;
 use super::person::{Browser, Terminal, present, prompt};
 use super::trouble::{Exit, Trouble};
 use super::world::World;
-use crate::account::{Secrets, app_variable, own_app};
+use crate::account::{CA_FILE, Secrets, own_app};
 use crate::draft::did_you_mean;
 use crate::login::{self, App, AppSecret, CLIENT_SECRET, Client, Desk, FACTS, Facts, Flow, Grant, Login, Nobody};
 use crate::net::Fault;
@@ -175,13 +176,24 @@ pub async fn walk(
     kept: Option<&Secrets>,
 ) -> Result<Grant, Fault> {
     let app = app(world, at, way, kept).await?;
-    let door = world.door().map_err(|trouble| Fault::local(trouble.message))?;
+    let door = door(world, at).map_err(|trouble| Fault::local(trouble.message))?;
     let person =
         Terminal::new(world.out.clone(), Browser::of(how.paste, how.no_browser), present(&world.out) && !how.stdin);
     let desk = Desk { app, ..desk(at, &door, &person) };
     let grant = login::enter(&desk, way).await?;
     grant.secrets.values().for_each(|secret| world.redactor.learn(secret));
     Ok(grant)
+}
+
+/// The door for this account, which trusts what its server needs.
+fn door(world: &World, at: &At<'_>) -> Result<crate::net::Door, Trouble> {
+    let named = at.settings.get(CA_FILE).and_then(Value::as_str).map(PathBuf::from);
+    let configured = || {
+        let accounts = &world.config().ok()?.accounts;
+        let same = |(name, _): &(&String, _)| name.to_lowercase() == at.name.to_lowercase();
+        accounts.iter().find(same)?.1.ca_file.clone()
+    };
+    Ok(world.door()?.trusting(named.or_else(configured)))
 }
 
 fn desk<'a>(at: &'a At<'_>, door: &'a crate::net::Door, person: &'a dyn login::Person) -> Desk<'a> {
@@ -226,13 +238,8 @@ async fn app(world: &World, at: &At<'_>, way: &Login, kept: Option<&Secrets>) ->
         (Some(id), Some((old, old_secret))) if id == old => app(id, secret.or(old_secret)),
         (Some(id), _) => app(id, secret),
         (None, Some((id, old_secret))) => app(id, secret.or(old_secret)),
-        (None, None) if given => {
-            return Err(Fault::local(format!(
-                "your app has no `client_id`: set `{}`, or `client_id` under `[apps.{}]` in `config.toml`",
-                app_variable(at.platform.spec().name, "client_id"),
-                at.platform.spec().name
-            )));
-        }
+        // what it is called can be asked for
+        (None, None) if given => app(String::new(), secret),
         (None, None) => None,
     })
 }
@@ -244,9 +251,9 @@ pub async fn give_back(world: &World, store: &Store, account: &Account, secrets:
     if others.iter().any(|other| other.id != account.id && other.platform == account.platform) {
         return;
     }
-    let (Some(facts), Ok(door)) = (facts(secrets), world.door()) else { return };
     let Some(platform) = crate::platform::by_name(&account.platform) else { return };
     let at = At { platform, name: &account.name, server: &account.server, settings: &account.settings };
+    let (Some(facts), Ok(door)) = (facts(secrets), door(world, &at)) else { return };
     let desk = desk(&at, &door, &Nobody);
     let ended = tokio::time::timeout(GIVING_BACK, login::revoke(&desk, way, secrets, &facts)).await;
     tracing::debug!(

@@ -25,6 +25,7 @@ mod doctor;
 mod history;
 mod input;
 mod login;
+mod logins;
 mod man;
 mod mock;
 pub mod out;

@@ -230,6 +230,7 @@ pub async fn send(
         }
         all.extend(found);
     }
+    delivery::ending(&all, &store, world).await;
     let exit = delivery::report(kind, &all, interrupted, world);
     if exit == Exit::Refused {
         world.out.note("nothing was sent");

@@ -30,6 +30,7 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
         let only: Vec<i64> = open.iter().map(|delivery| delivery.id).collect();
         let interrupted = delivery::work(&engine, Scope::Due, world).await?;
         let outcomes = delivery::outcomes(&store, &posts, Some(&only)).await?;
+        delivery::ending(&outcomes, &store, world).await;
         let taken_back = if interrupted { Vec::new() } else { expired(&engine, &store).await? };
         if outcomes.is_empty() && taken_back.is_empty() && !world.out.json {
             world.out.note("nothing is due");

@@ -48,9 +48,10 @@ pub struct Added {
 }
 
 pub async fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
-    let parent = world.account(&args.name).await?;
-    let platform = platform_of(&parent.platform)?;
+    let named = world.account(&args.name).await?;
+    let platform = platform_of(&named.platform)?;
     let engine = delivery::engine(world, delivery::Patience::none())?;
+    let parent = who_logged_in(&engine.store().accounts().await?, named);
     let offers = engine.offers(&parent).await?;
     let accounts = engine.store().accounts().await?;
     let chosen: BTreeSet<usize> = if args.all {
@@ -363,6 +364,13 @@ fn account_of<'a>(offer: &TargetOffer, parent: &'a Account, accounts: &'a [Accou
             && (account.secret_key == parent.secret_key || login_of(account) == Some(parent.secret_key.as_str()))
     };
     accounts.iter().filter(of_it).find(|account| covers(account, offer))
+}
+
+/// The account that logged in, of those that share the login of this one or came of it.
+fn who_logged_in(accounts: &[Account], named: Account) -> Account {
+    let key = login_of(&named).unwrap_or(&named.secret_key);
+    let first = accounts.iter().filter(|account| account.secret_key == key).min_by_key(|account| account.id);
+    first.cloned().unwrap_or(named)
 }
 
 /// Whose login the secrets of this account came of, if they are its own: that login's `secret_key`.

@@ -20,5 +20,6 @@ pub use add::{AddOptions, Order, Written};
 pub use engine::{Engine, Event, EventKind, Options};
 pub use health::Health;
 pub use leave::{Ended, Leaving};
+pub use renew::lost;
 pub use session::{Session, ends};
 pub use verdict::{Phase, Situation, TRIES, Verdict, next_try, verdict};

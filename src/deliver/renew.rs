@@ -190,6 +190,14 @@ impl Engine {
     }
 }
 
+/// What the fault of a lost login says.
+const LOST: &str = "its login was renewed, but could not be kept";
+
+/// Whether this fault, perhaps from a journal, is that of a login that was renewed and then lost.
+pub fn lost(fault: &Fault) -> bool {
+    fault.kind == Kind::Auth && fault.status.is_none() && fault.message.contains(LOST)
+}
+
 /// A sink that knows when a login that the network gave was lost.
 struct Renewing<'a> {
     inner: &'a dyn Sink,
@@ -213,7 +221,7 @@ impl Sink for Renewing<'_> {
         let lost = Fault::new(
             Kind::Auth,
             format!(
-                "account `{name}`: its login was renewed, but could not be kept: {}; the old one is spent; log in again: `xpost account \
+                "account `{name}`: {LOST}: {}; the old one is spent; log in again: `xpost account \
                  login {name}`",
                 fault.message.trim_end_matches("; nothing was changed")
             ),

@@ -158,7 +158,7 @@ impl Open {
             }
         };
         timeout(limit, wait).await.ok().flatten().ok_or_else(|| {
-            let minutes = limit.as_secs().div_ceil(60);
+            let minutes = limit.as_secs().div_ceil(60).max(1);
             let message = format!(
                 "nobody came back within {minutes} min; log in again, with `--paste` where the browser is on another machine"
             );

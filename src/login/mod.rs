@@ -6,7 +6,7 @@
 //! | [`Grant`] | what a login yields: secrets for the chain, [`Facts`] for everybody |
 //! | `code`, `device`, `poll`, `pin`, `password` | one flow each |
 //! | `listener` | the loopback listener that a browser comes back to |
-//! | `wire`, `said` | the `oauth2` crate over our door, with the networks' dialects; what their answers mean |
+//! | `wire`, `said`, `refuse` | the `oauth2` crate over our door, with the networks' dialects; what their answers mean, in plain words |
 //! | [`register`] | whose app asks; apps that a server gives out at run time |
 //! | [`metadata`] | what servers say of their logins |
 //! | [`oauth1`], [`dpop`], [`jwt`], [`key`] | signatures and the keys that make them |
@@ -24,11 +24,15 @@ pub mod oauth1;
 mod password;
 mod pin;
 mod poll;
+mod refuse;
 pub mod register;
 mod said;
 #[cfg(test)]
 mod sitter;
 mod wire;
+
+#[cfg(test)]
+mod tests;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};

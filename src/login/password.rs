@@ -4,7 +4,8 @@ use chrono::{TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
-use super::wire::{endpoint, harmless};
+use super::refuse::harmless;
+use super::wire::endpoint;
 use super::{Desk, Facts, Grant, Password, Secrets, TOKEN, code, said};
 use crate::net::{Answer, Body, Effect, Fault, Kind, Method, Request, by_status, one_line};
 

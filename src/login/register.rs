@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use super::wire::{endpoint, harmless};
+use super::refuse::harmless;
+use super::wire::endpoint;
 use super::{App, AppSecret, CLIENT_SECRET, Client, ClientAuth, Desk, Facts, Register, Secrets, said};
 use crate::net::{Effect, Fault, Kind, Request, by_status, one_line};
 
@@ -67,11 +68,13 @@ pub(super) async fn app(
 
 /// The app of a login that is there.
 pub(super) fn kept(desk: &Desk<'_>, client: &Client, held: &Secrets, facts: &Facts) -> (App, Owner) {
-    let given = desk.app.clone().unwrap_or_default();
+    // the person's own app has no business in logins that are made with another
+    let given = desk.app.clone().filter(|_| matches!(client, Client::App { .. })).unwrap_or_default();
     let public = if let Client::Public(id) = client { id } else { "" };
     let id = [facts.client_id.as_str(), &given.id, public].into_iter().find(|id| !id.is_empty()).unwrap_or_default();
-    // the secret belongs to the id that the login was made with
-    let given_secret = given.secret.clone().filter(|_| given.id == id);
+    let never = matches!(client, Client::App { secret: AppSecret::Never });
+    // a secret belongs to the id that the login was made with
+    let given_secret = given.secret.clone().filter(|_| given.id == id && !never);
     let app = App { id: id.to_string(), secret: held.get(CLIENT_SECRET).cloned().or(given_secret), ..given };
     (app, Owner::of(client))
 }

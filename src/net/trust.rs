@@ -37,15 +37,14 @@ pub fn refused(error: &reqwest::Error, host: &str, ca_file: Option<&Path>) -> Op
     let mut source = error.source();
     let said = loop {
         let cause = source?;
-        // this is how the TLS library hands its own verdict through a stream; what the socket says has other kinds
-        match cause.downcast_ref::<std::io::Error>() {
-            Some(io) if io.kind() == std::io::ErrorKind::InvalidData => break one_line(&io.to_string(), 200),
-            _ => source = cause.source(),
+        match cause.downcast_ref::<std::io::Error>().and_then(verdict) {
+            Some(said) => break one_line(&said, 200),
+            None => source = cause.source(),
         }
     };
     let said = said.trim_start_matches("invalid peer certificate: ").to_string();
     let named = ca_file.map(|path| path.display().to_string());
-    let why = if said.contains("UnknownIssuer") {
+    let why = if said.contains("UnknownIssuer") || said.contains("BadSignature") {
         match &named {
             Some(path) => format!("its certificate was issued by nobody in the `ca_file` `{path}`"),
             None => "its certificate was issued by nobody that this machine trusts; if the server has an authority of its own, name \
@@ -65,6 +64,15 @@ pub fn refused(error: &reqwest::Error, host: &str, ca_file: Option<&Path>) -> Op
         }
     };
     Some(format!("no secure connection (TLS) to `{host}`: {why}; nothing was sent"))
+}
+
+/// What the TLS library says of a server: it hands its own verdict through a stream as invalid data, perhaps wrapped once more;
+/// what the socket says has other kinds.
+fn verdict(error: &std::io::Error) -> Option<String> {
+    if error.kind() == std::io::ErrorKind::InvalidData {
+        return Some(error.to_string());
+    }
+    error.get_ref()?.downcast_ref::<std::io::Error>().and_then(verdict)
 }
 
 #[cfg(test)]
