@@ -21,6 +21,10 @@ struct Pair {
     secret: SecretString,
 }
 
+/// Logs in with a number. What the grant holds does not end by itself.
+///
+/// # Errors
+/// The person or the network said no, or the network was not reached; nothing was kept.
 pub async fn enter(desk: &Desk<'_>, flow: &Pin) -> Result<Grant, Fault> {
     let (consumer, consumer_secret) = consumer(desk).await?;
     let app = Keys::new(&consumer, &consumer_secret);
@@ -49,6 +53,10 @@ pub async fn enter(desk: &Desk<'_>, flow: &Pin) -> Result<Grant, Fault> {
     Ok(grant)
 }
 
+/// Ends the token where the network has a call for that; `false` where it has none.
+///
+/// # Errors
+/// It is still good there, as far as is known.
 pub async fn revoke(desk: &Desk<'_>, flow: &Pin, held: &Secrets, facts: &Facts) -> Result<bool, Fault> {
     let Some(url) = flow.revoke else { return Ok(false) };
     let keys = Keys::held(&facts.client_id, held).map_err(|fault| {

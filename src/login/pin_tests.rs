@@ -10,7 +10,7 @@ use serde_json::json;
 use super::super::sitter::{Sitter, door};
 use super::super::{App, Flow, Login, TOKEN};
 use super::*;
-use crate::net::Door;
+use crate::net::{Door, DoorOptions, Redactor};
 use crate::twin::{Incoming, Inject, Reply, Seen, Server, ServerOptions, Twin, What};
 
 const HOST: &str = "pins.example";
@@ -317,6 +317,29 @@ async fn a_server_that_does_not_play_by_the_rules() {
         "Pins: POST https://pins.example/oauth/request_token answered without `oauth_token_secret`"
     );
     assert!(!format!("{fault:?}").contains(REQUEST.0));
+}
+
+#[tokio::test]
+async fn what_is_recorded_holds_no_secret() {
+    let stage = Stage::new(State::default());
+    let kept = tempfile::tempdir().unwrap();
+    let options = DoorOptions {
+        mirror: Some(stage.server.url().parse().unwrap()),
+        record: Some(kept.path().to_path_buf()),
+        ..DoorOptions::default()
+    };
+    let stage = Stage { door: Door::new(options, Redactor::default()).unwrap(), ..stage };
+    let grant = stage.log_in(&stage.person(&[], NUMBER), app()).await.unwrap();
+    assert!(stage.revoke(&grant).await.unwrap());
+    let mut whole = String::new();
+    for file in std::fs::read_dir(kept.path()).unwrap() {
+        whole.push_str(&std::fs::read_to_string(file.unwrap().path()).unwrap());
+    }
+    assert!(whole.contains("oauth_callback_confirmed=true") && whole.contains("screen_name=ann"), "{whole}");
+    let encoded = oauth1::encode(CONSUMER.1);
+    for secret in [CONSUMER.1, &encoded, REQUEST.0, REQUEST.1, NUMBER, ACCESS.0, ACCESS.1] {
+        assert!(!whole.contains(secret), "{whole}");
+    }
 }
 
 #[tokio::test]

@@ -13,6 +13,10 @@ use super::oauth1::encode;
 use super::{Desk, Grant, Poll};
 use crate::net::{Effect, Fault, Kind, Request, by_status};
 
+/// Logs in through the page. What the grant holds does not end by itself.
+///
+/// # Errors
+/// Nobody agreed in time, or the network refused; nothing was kept.
 pub async fn enter(desk: &Desk<'_>, flow: &Poll) -> Result<Grant, Fault> {
     let session = SecretString::from(session()?.to_string());
     desk.door.redactor().learn(&session);

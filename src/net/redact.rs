@@ -58,7 +58,7 @@ pub fn hide_fields(value: &mut Value) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match value {
-                    Value::String(text) if names_a_secret(name) => *text = "[secret]".into(),
+                    Value::String(text) if secret(&name.to_lowercase()) => *text = "[secret]".into(),
                     value => hide_fields(value),
                 }
             }
@@ -68,24 +68,23 @@ pub fn hide_fields(value: &mut Value) {
     }
 }
 
-/// The same for `a=b&c=d`, as OAuth 1.0a answers; any other text comes back as it is.
+/// The same for a body of `name=value` pairs with `&` between them, which is how OAuth 1.0a answers, whatever type it says the body
+/// is. Any other text comes back as it is.
 pub fn hide_pairs(text: &str) -> String {
-    let pair = |pair: &str| pair.split_once('=').is_some_and(|(name, _)| !name.is_empty());
-    if text.contains(char::is_whitespace) || !text.split('&').all(pair) {
+    if text.trim().contains(char::is_whitespace) {
         return text.to_string();
     }
-    let hidden = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) if names_a_secret(name) => format!("{name}=[secret]"),
+    let pairs = text.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, value)) if !value.is_empty() && secret(&name.to_lowercase()) => format!("{name}=[secret]"),
         _ => pair.to_string(),
-    };
-    text.split('&').map(hidden).collect::<Vec<_>>().join("&")
+    });
+    pairs.collect::<Vec<_>>().join("&")
 }
 
-/// A plain `code` is an error's more often than a login's.
-fn names_a_secret(name: &str) -> bool {
-    let name = name.to_lowercase();
-    let words = ["jwt", "token", "secret", "password", "verifier", "assertion", "device_code"];
-    words.iter().any(|word| name.contains(word)) && name != "token_type" && !name.ends_with("confirmed")
+/// Whether a name in lower case says that its value is one.
+fn secret(name: &str) -> bool {
+    // a plain `code` is an error's more often than a login's
+    ["jwt", "token", "secret", "password", "verifier", "assertion", "device_code"].iter().any(|word| name.contains(word))
 }
 
 #[cfg(test)]
@@ -103,11 +102,13 @@ mod tests {
 
     #[test]
     fn pairs_that_say_that_they_are_secret_are_hidden() {
-        let text = "oauth_token=a&oauth_token_secret=b%20c&user_id=9&oauth_callback_confirmed=true";
-        let hidden = "oauth_token=[secret]&oauth_token_secret=[secret]&user_id=9&oauth_callback_confirmed=true";
-        assert_eq!(hide_pairs(text), hidden);
-        for text in ["", "a token=b", "the token=x is wrong", "token", "=x"] {
-            assert_eq!(hide_pairs(text), text);
+        let answer = "oauth_token=a-b&oauth_token_secret=c%3D&oauth_callback_confirmed=true&user_id=7&token=&x";
+        let hidden =
+            "oauth_token=[secret]&oauth_token_secret=[secret]&oauth_callback_confirmed=true&user_id=7&token=&x";
+        assert_eq!(hide_pairs(answer), hidden);
+        assert_eq!(hide_pairs("token=1\n"), "token=[secret]");
+        for other in ["the token=1 & more", "", "<a href=\"/?token=1\">x</a>", "token"] {
+            assert_eq!(hide_pairs(other), other);
         }
     }
 

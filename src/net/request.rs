@@ -120,14 +120,6 @@ impl Request {
         &self.url
     }
 
-    /// The parameters that a signature covers beside those in the URL: the query added by name, secret or not, and the form if the
-    /// body is one. Decoded; may hold secrets.
-    pub fn parameters(&self) -> Vec<(&str, &str)> {
-        let form = if let Body::Form(pairs) = &self.body { pairs.as_slice() } else { &[] };
-        let plain = self.query.iter().chain(form).map(|(name, value)| (name.as_str(), value.as_str()));
-        plain.chain(self.secret_query.iter().map(|(name, value)| (name.as_str(), value.expose_secret()))).collect()
-    }
-
     /// A header with nothing to hide.
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Request {
         self.headers.push((name.to_string(), value.into()));
