@@ -49,8 +49,14 @@ impl Engine {
             Ok(session) => session,
             Err(fault) => return Ended::Failed { fault, page: page(by_row) },
         };
-        let Some((way, facts)) = session.login() else { return Ended::ByHand { page: page(by_row) } };
         let sink = Quiet { engine: self, account };
+        let Some((way, facts)) = session.login() else {
+            // a session that typed credentials were traded for goes with them, or ends by itself within hours
+            if let Err(fault) = session.platform.leave(&session.cx(&sink)).await {
+                tracing::debug!(account = account.name, "its session was not ended: {}", fault.message);
+            }
+            return Ended::ByHand { page: page(by_row) };
+        };
         let held = session.secrets.read().unwrap_or_else(PoisonError::into_inner).clone();
         match login::revoke(&session.cx(&sink).desk(&Nobody), way, &held, &facts).await {
             Ok(true) => Ended::Revoked,

@@ -238,6 +238,14 @@ impl Door {
         self.shared.options.mirror.is_some()
     }
 
+    /// Where a browser on this machine finds this address: at the mirror, if there is one.
+    pub fn address(&self, url: &str) -> String {
+        match self.target(&Request::get(url)) {
+            Ok(target) if self.mirrored() => target.into(),
+            _ => url.to_string(),
+        }
+    }
+
     /// Makes the client now, so that the first request need not wait for it.
     pub fn warm(&self) {
         drop(self.client());

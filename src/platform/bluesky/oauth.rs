@@ -290,7 +290,7 @@ async fn attempt(
     address.query_pairs_mut().append_pair("client_id", &client).append_pair("request_uri", pushed);
     let redirect = way.address.clone();
     let mut open = None;
-    let back = way.send(desk, address.as_str(), &state, &mut open).await?;
+    let back = way.send(desk, &door.address(address.as_str()), &state, &mut open).await?;
     let code = returned(&back, server.name(), door.redactor())?;
     let form = [
         ("grant_type", "authorization_code"),

@@ -60,7 +60,8 @@ impl Person for Visitor {
                 Some(start) => location(&start).await,
                 None => address,
             };
-            let came = back(&location(&address.replace("https://", &format!("{mirror}/"))).await);
+            assert!(address.starts_with(&mirror), "{address}");
+            let came = back(&location(&address).await);
             if listening {
                 http().get(&came).send().await.unwrap();
             }
