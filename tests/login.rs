@@ -30,6 +30,7 @@ mod place;
 #[cfg(unix)]
 #[path = "support/pty.rs"]
 mod pty;
+#[allow(dead_code, reason = "its facts are used here, not the network itself")]
 #[path = "support/quay.rs"]
 mod quay;
 #[path = "login/twin.rs"]

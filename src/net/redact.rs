@@ -84,7 +84,9 @@ pub fn hide_pairs(text: &str) -> String {
 /// Whether a name in lower case says that its value is one.
 fn secret(name: &str) -> bool {
     // a plain `code` is an error's more often than a login's
-    ["jwt", "token", "secret", "password", "verifier", "assertion", "device_code"].iter().any(|word| name.contains(word))
+    ["jwt", "token", "secret", "password", "verifier", "assertion", "device_code"]
+        .iter()
+        .any(|word| name.contains(word))
 }
 
 #[cfg(test)]

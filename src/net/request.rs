@@ -150,6 +150,14 @@ impl Request {
         self
     }
 
+    /// The parameters that a signature covers beside those in the URL: the query added by name, secret or not, and the form if the
+    /// body is one. Decoded; may hold secrets.
+    pub fn parameters(&self) -> Vec<(&str, &str)> {
+        let form = if let Body::Form(pairs) = &self.body { pairs.as_slice() } else { &[] };
+        let plain = self.query.iter().chain(form).map(|(name, value)| (name.as_str(), value.as_str()));
+        plain.chain(self.secret_query.iter().map(|(name, value)| (name.as_str(), value.expose_secret()))).collect()
+    }
+
     /// Another certificate authority than the system's and the door's own, from a PEM file.
     pub fn ca_file(mut self, path: Option<PathBuf>) -> Request {
         self.ca_file = path.or(self.ca_file);

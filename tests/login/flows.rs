@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::place::{Case, Place, REAL, browsed_to_the_end, introspect, lab, parameter, raw};
+use crate::place::{Case, Place, REAL, SKY, browsed_to_the_end, introspect, lab, parameter, post_json, raw};
 use crate::twin::{PASSWORD, TYPED};
 
 pub const CASES: &[Case] = crate::cases![
     REAL => browser, fixed, localhost, registered, pasted, device, denied, brief, reuse, replay;
+    SKY => bluesky;
     &[] => https, shown, hex, bare, longer, poll, pin, password, typed;
 ];
 
@@ -186,6 +187,38 @@ fn replay() {
     assert_eq!(page.status, 400, "{}", page.body);
     assert!(page.body.contains("invalid_grant"), "{}", page.body);
     live_and_leave(place);
+}
+
+/// The official server: pushed request, proofs of possession, consent in the browser; and the end of it all.
+fn bluesky() {
+    let pds = std::env::var("XPOST_TEST_PDS").unwrap();
+    let (handle, password) = (format!("lab{}.test", std::process::id()), "sky-password-canary-5d21");
+    let account = json!({ "email": format!("{handle}@example.com"), "handle": handle, "password": password });
+    let made = post_json(&format!("{pds}/xrpc/com.atproto.server.createAccount"), &account);
+    assert_eq!(made.status, 200, "{}", made.body);
+    let mut place = Place::with_browser();
+    place.hide(password);
+    // the server is real
+    place.machine.unset("XPOST_MIRROR");
+    place.machine.set("XPOST_PLC_URL", &std::env::var("XPOST_TEST_PLC").unwrap());
+    place.machine.set("BROWSE_USER", &handle);
+    place.machine.set("BROWSE_PASSWORD", password);
+    let named = format!("handle={handle}");
+    let add = ["account", "add", "bluesky", "--name", "sky", "--server", &pds, "--set", &named];
+    let terminal = place.terminal(&[&add[..], &["--with", "browser", "--secret", "file", "-vv"]].concat(), 100);
+    place.end(terminal, 0);
+    place.learn();
+    let run = place.run(&["publish", "--text", "by a browser's login", "--to", "sky", "-vv"]);
+    run.ends(0);
+    // the whole login, as a thief would have it
+    let stolen = place.machine.run(&["account", "export", "sky"]);
+    place.run(&["account", "remove", "sky", "-vv"]).ends(0);
+    place.empty();
+    place.machine.set("XPOST_SKY_LOGIN", stolen.out.trim());
+    let again = place.run(&[&add[..], &["--secret", "env", "-vv"]].concat());
+    again.ends(7);
+    place.empty();
+    place.search();
 }
 
 /// What follows on a login at a stand-in: a post, and the end.

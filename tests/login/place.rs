@@ -34,6 +34,9 @@ macro_rules! cases {
 /// The authorization server and a browser.
 pub const REAL: &[&str] = &["XPOST_TEST_AS", "XPOST_TEST_BROWSER"];
 
+/// The official server of the AT Protocol, and a browser.
+pub const SKY: &[&str] = &["XPOST_TEST_PDS", "XPOST_TEST_PLC", "XPOST_TEST_BROWSER"];
+
 /// The machine.
 pub struct Place {
     pub machine: Machine,
