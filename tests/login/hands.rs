@@ -3,11 +3,12 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::place::{Case, Place, parameter};
+use crate::place::{Case, Place, REAL, introspect, parameter};
 use crate::pty::Terminal;
 use crate::twin::{HOST, TYPED};
 
 pub const CASES: &[Case] = crate::cases![
+    REAL => interrupted_elsewhere;
     &[] => menu, interrupted, terminal_is_given_back, narrow, no_color, wrong_paste, said_no, nobody_there, again;
 ];
 
@@ -108,6 +109,38 @@ fn interrupted() {
         );
         assert_eq!(place.town.books().alive(), [], "at `{point}`: a token was left at the network");
         place.empty();
+        place.search();
+    }
+}
+
+/// The same while another device is waited for, and in the moment after the answer has come.
+fn interrupted_elsewhere() {
+    let place = Place::new();
+    let mut terminal = place.add_real("device", &[]);
+    terminal.word(&format!("{}/device?user_code=", std::env::var("XPOST_TEST_AS").unwrap()));
+    terminal.expect("waiting");
+    think();
+    terminal.keys(b"\x03");
+    let ended = place.end(terminal, 130);
+    assert!(ended.said.contains("nothing was added") || ended.said.contains("not added"), "{}", ended.said);
+    place.empty();
+    place.search();
+
+    // whatever the moment, there is a whole account or none, and no login that nobody knows of
+    for wait in [0, 15, 40, 90] {
+        let mut place = Place::with_browser();
+        let mut terminal = place.add_real("browser", &[]);
+        terminal.expect("/token");
+        std::thread::sleep(Duration::from_millis(wait));
+        terminal.keys(b"\x03");
+        let ended = terminal.end();
+        assert!([0, 130].contains(&ended.code), "{}", ended.said);
+        place.learn();
+        if ended.code == 0 {
+            assert_eq!(introspect(&place.held("token"))["active"], true);
+        } else {
+            place.empty();
+        }
         place.search();
     }
 }
