@@ -240,6 +240,17 @@ mod tests {
     }
 
     #[test]
+    fn a_login_alone_is_meant_by_its_name_only() {
+        let mut book = book(false);
+        book.accounts[0].settings = serde_json::json!({ LOGIN_ONLY: true });
+        assert_eq!(names(&book, &["all"]).unwrap(), ["Work", "sky"]);
+        assert_eq!(names(&book, &["mastodon"]).unwrap(), ["Work"]);
+        assert_eq!(names(&book, &["home"]).unwrap(), ["home"]);
+        book.accounts.remove(1);
+        assert!(names(&book, &["mastodon"]).unwrap_err().contains("there is no account on `mastodon` yet"));
+    }
+
+    #[test]
     fn names_are_plain_words() {
         for name in ["work", "é-1", "a.b_c"] {
             assert!(valid_name(name).is_ok(), "{name}");

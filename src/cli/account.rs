@@ -361,3 +361,49 @@ pub async fn say(world: &World, kind: &str, sentence: &str, store: &Store, name:
 pub fn title(platform: &str) -> &str {
     platform_of(platform).map_or(platform, |p| p.spec().title)
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::store::SecretSource;
+
+    #[test]
+    fn the_end_of_a_login_at_a_glance() {
+        let now = Utc::now();
+        let mut account = Account {
+            id: 1,
+            name: "a".into(),
+            platform: "mastodon".into(),
+            server: String::new(),
+            remote_id: String::new(),
+            handle: String::new(),
+            url: None,
+            settings: json!({}),
+            secret: SecretSource::File,
+            secret_key: "a".into(),
+            login: serde_json::Value::Null,
+            about: serde_json::Value::Null,
+            about_at: None,
+            checked_at: None,
+            expires_at: None,
+            created_at: now,
+        };
+        assert_eq!((end(&account, now), handle(&account)), (String::new(), "(not checked)".into()));
+        for (left, says) in [
+            (TimeDelta::days(9), "ends in 9 days"),
+            (TimeDelta::hours(47), "ends in 1 day"),
+            (TimeDelta::hours(23), "ends in 23 h"),
+            (TimeDelta::minutes(59), "ends in 59 min"),
+            (TimeDelta::seconds(1), "ends in 1 min"),
+            (TimeDelta::zero(), "expired"),
+            (TimeDelta::days(-3), "expired"),
+        ] {
+            account.expires_at = Some(now + left);
+            assert_eq!(end(&account, now), says);
+        }
+        account.settings = json!({ LOGIN_ONLY: true });
+        assert_eq!(handle(&account), "(login only)");
+    }
+}

@@ -25,7 +25,7 @@ impl Waiting {
         let mut place = Place::with_app();
         place.note_what_is_opened();
         let terminal = place.add("hex", &[]);
-        let start = place.opened();
+        let start = place.opened(&terminal);
         let address = place.sent_on(&start);
         Waiting { place, terminal, port: port_of(&start), address }
     }

@@ -249,7 +249,7 @@ fn through_the_listener(way: &str) -> Place {
     let mut place = Place::with_app();
     place.note_what_is_opened();
     let terminal = place.add(way, &[]);
-    let page = place.through(&place.opened(), true);
+    let page = place.through(&place.opened(&terminal), true);
     assert_eq!(page.status, 200, "{}", page.body);
     assert!(page.body.contains("close this"), "{}", page.body);
     for (name, value) in [

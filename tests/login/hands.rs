@@ -58,7 +58,7 @@ fn interrupted() {
         ("browser", |place| {
             place.note_what_is_opened();
             let terminal = place.add("hex", &[]);
-            let start = place.opened();
+            let start = place.opened(&terminal);
             // the browser has been there, and the person reads the page
             place.sent_on(&start);
             terminal
@@ -161,7 +161,7 @@ fn terminal_is_given_back() {
         if way == "token" {
             terminal.expect("a token made by hand");
         } else {
-            place.opened();
+            place.opened(&terminal);
             terminal.expect("waiting");
         }
         think();
@@ -202,7 +202,7 @@ fn no_color() {
     place.machine.set("NO_COLOR", "1");
     place.note_what_is_opened();
     let terminal = place.add("hex", &[]);
-    place.through(&place.opened(), true);
+    place.through(&place.opened(&terminal), true);
     let ended = place.end(terminal, 0);
     let colours = ended
         .raw
@@ -244,7 +244,7 @@ fn said_no() {
     let mut place = Place::with_app();
     place.note_what_is_opened();
     let terminal = place.add("bare", &[]);
-    let page = place.through(&place.opened(), false);
+    let page = place.through(&place.opened(&terminal), false);
     assert!(page.body.contains("said no") || page.body.contains("denied") || page.status == 200, "{}", page.body);
     let ended = place.end(terminal, 7);
     assert!(ended.said.contains("the person said no"), "{}", ended.said);
@@ -282,7 +282,7 @@ fn again() {
     let mut place = Place::with_app();
     place.note_what_is_opened();
     let terminal = place.add("hex", &[]);
-    place.through(&place.opened(), true);
+    place.through(&place.opened(&terminal), true);
     place.end(terminal, 0);
     place.learn();
     let first = place.held("token");
@@ -290,7 +290,7 @@ fn again() {
 
     // no: the old one stays
     let terminal = place.terminal(&["account", "login", "lab", "--with", "hex", "-vv"], 100);
-    place.through(&place.opened(), false);
+    place.through(&place.opened(&terminal), false);
     place.end(terminal, 7);
     assert_eq!(place.held("token"), first);
     place.publish("lab", "still there");
@@ -298,7 +298,7 @@ fn again() {
 
     // yes: another one
     let terminal = place.terminal(&["account", "login", "lab", "--with", "bare", "-vv"], 100);
-    let page = place.through(&place.opened(), true);
+    let page = place.through(&place.opened(&terminal), true);
     assert_eq!(page.status, 200, "{}", page.body);
     place.end(terminal, 0);
     place.learn();

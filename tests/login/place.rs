@@ -37,6 +37,9 @@ pub const REAL: &[&str] = &["XPOST_TEST_AS", "XPOST_TEST_BROWSER"];
 /// The official server of the AT Protocol, and a browser.
 pub const SKY: &[&str] = &["XPOST_TEST_PDS", "XPOST_TEST_PLC", "XPOST_TEST_BROWSER"];
 
+/// macOS opens the browser of its settings, whatever `BROWSER` says: there the test goes to the address that is shown.
+const OPENS_ITS_OWN: bool = cfg!(target_os = "macos");
+
 /// The machine.
 pub struct Place {
     pub machine: Machine,
@@ -97,10 +100,14 @@ impl Place {
     }
 
     /// What the browser was told to open, when it was.
-    pub fn opened(&self) -> String {
+    pub fn opened(&self, terminal: &Terminal) -> String {
         let until = Instant::now() + Duration::from_secs(20);
         loop {
-            let text = std::fs::read_to_string(self.machine.path("opened")).unwrap_or_default();
+            let mut text = std::fs::read_to_string(self.machine.path("opened")).unwrap_or_default();
+            if OPENS_ITS_OWN {
+                let said = terminal.said();
+                text = said.split_inclusive('\n').find(|line| line.starts_with("http://")).unwrap_or_default().to_string();
+            }
             if text.ends_with('\n') {
                 return text.trim_end().to_string();
             }
@@ -132,6 +139,9 @@ impl Place {
     pub fn terminal(&self, arguments: &[&str], columns: u16) -> Terminal {
         let mut command = self.machine.command(arguments);
         command.env_remove("COLUMNS");
+        if OPENS_ITS_OWN && matches!(arguments, ["account", "add" | "login", ..]) && !arguments.contains(&"--paste") {
+            command.arg("--no-browser");
+        }
         Terminal::start(&command, columns)
     }
 
