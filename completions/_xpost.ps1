@@ -42,7 +42,7 @@ Register-ArgumentCompleter -Native -CommandName 'xpost' -ScriptBlock {
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Cancel what is scheduled, waiting or failed; what is being sent right now goes on')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete a post at the networks that can, and remember it')
             [CompletionResult]::new('platforms', 'platforms', [CompletionResultType]::ParameterValue, 'Show the networks and what each can do')
-            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Look at settings, store, keyring, accounts and what is waiting, and say what to do')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Look at settings, store, keyring, every login and what is waiting, and say what to do')
             [CompletionResult]::new('backup', 'backup', [CompletionResultType]::ParameterValue, 'Copy accounts and history into a file, whole as of one moment')
             [CompletionResult]::new('mock', 'mock', [CompletionResultType]::ParameterValue, 'Serve stand-ins of all networks on this machine, to test a pipeline without posting anything')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Publish an example to stand-ins of all networks: no account, no network, nothing leaves this machine')
@@ -479,14 +479,16 @@ Register-ArgumentCompleter -Native -CommandName 'xpost' -ScriptBlock {
             break
         }
         'xpost;doctor' {
+            [CompletionResult]::new('--warn', '--warn', [CompletionResultType]::ParameterName, 'Tell of logins that end within this time')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour: `auto` on a terminal, unless `NO_COLOR` is set')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Ask no network')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON document on standard output (docs/json.md)')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only results, warnings and errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Only results, warnings and errors')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell what is done; twice: every request (never a secret)')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell what is done; twice: every request (never a secret)')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'xpost;backup' {

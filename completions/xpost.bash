@@ -543,12 +543,16 @@ _xpost() {
             return 0
             ;;
         xpost__subcmd__doctor)
-            opts="-q -v -h --json --quiet --verbose --color --help"
+            opts="-q -v -h --warn --offline --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --warn)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

@@ -39,7 +39,7 @@ set edit:completion:arg-completer[xpost] = {|@words|
             cand cancel 'Cancel what is scheduled, waiting or failed; what is being sent right now goes on'
             cand delete 'Delete a post at the networks that can, and remember it'
             cand platforms 'Show the networks and what each can do'
-            cand doctor 'Look at settings, store, keyring, accounts and what is waiting, and say what to do'
+            cand doctor 'Look at settings, store, keyring, every login and what is waiting, and say what to do'
             cand backup 'Copy accounts and history into a file, whole as of one moment'
             cand mock 'Serve stand-ins of all networks on this machine, to test a pipeline without posting anything'
             cand demo 'Publish an example to stand-ins of all networks: no account, no network, nothing leaves this machine'
@@ -447,14 +447,16 @@ set edit:completion:arg-completer[xpost] = {|@words|
             cand --help 'Print help'
         }
         &'xpost;doctor'= {
+            cand --warn 'Tell of logins that end within this time'
             cand --color 'Colour: `auto` on a terminal, unless `NO_COLOR` is set'
+            cand --offline 'Ask no network'
             cand --json 'One JSON document on standard output (docs/json.md)'
             cand -q 'Only results, warnings and errors'
             cand --quiet 'Only results, warnings and errors'
             cand -v 'Tell what is done; twice: every request (never a secret)'
             cand --verbose 'Tell what is done; twice: every request (never a secret)'
-            cand -h 'Print help'
-            cand --help 'Print help'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'xpost;backup'= {
             cand --color 'Colour: `auto` on a terminal, unless `NO_COLOR` is set'

@@ -43,7 +43,7 @@ complete -c xpost -n "__fish_xpost_needs_command" -f -a "resolve" -d 'Settle pos
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "cancel" -d 'Cancel what is scheduled, waiting or failed; what is being sent right now goes on'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "delete" -d 'Delete a post at the networks that can, and remember it'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "platforms" -d 'Show the networks and what each can do'
-complete -c xpost -n "__fish_xpost_needs_command" -f -a "doctor" -d 'Look at settings, store, keyring, accounts and what is waiting, and say what to do'
+complete -c xpost -n "__fish_xpost_needs_command" -f -a "doctor" -d 'Look at settings, store, keyring, every login and what is waiting, and say what to do'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "backup" -d 'Copy accounts and history into a file, whole as of one moment'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "mock" -d 'Serve stand-ins of all networks on this machine, to test a pipeline without posting anything'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "demo" -d 'Publish an example to stand-ins of all networks: no account, no network, nothing leaves this machine'
@@ -388,13 +388,15 @@ complete -c xpost -n "__fish_xpost_using_subcommand platforms" -l json -d 'One J
 complete -c xpost -n "__fish_xpost_using_subcommand platforms" -s q -l quiet -d 'Only results, warnings and errors'
 complete -c xpost -n "__fish_xpost_using_subcommand platforms" -s v -l verbose -d 'Tell what is done; twice: every request (never a secret)'
 complete -c xpost -n "__fish_xpost_using_subcommand platforms" -s h -l help -d 'Print help'
+complete -c xpost -n "__fish_xpost_using_subcommand doctor" -l warn -d 'Tell of logins that end within this time' -r
 complete -c xpost -n "__fish_xpost_using_subcommand doctor" -l color -d 'Colour: `auto` on a terminal, unless `NO_COLOR` is set' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c xpost -n "__fish_xpost_using_subcommand doctor" -l offline -d 'Ask no network'
 complete -c xpost -n "__fish_xpost_using_subcommand doctor" -l json -d 'One JSON document on standard output (docs/json.md)'
 complete -c xpost -n "__fish_xpost_using_subcommand doctor" -s q -l quiet -d 'Only results, warnings and errors'
 complete -c xpost -n "__fish_xpost_using_subcommand doctor" -s v -l verbose -d 'Tell what is done; twice: every request (never a secret)'
-complete -c xpost -n "__fish_xpost_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c xpost -n "__fish_xpost_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c xpost -n "__fish_xpost_using_subcommand backup" -l color -d 'Colour: `auto` on a terminal, unless `NO_COLOR` is set' -r -f -a "auto\t''
 always\t''
 never\t''"

@@ -121,6 +121,7 @@ pub fn there(program: &str) -> bool {
 }
 
 #[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use std::sync::Mutex;
 

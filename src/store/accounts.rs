@@ -132,7 +132,8 @@ impl Store {
         at: DateTime<Utc>,
     ) -> Result<(), Error> {
         let (remote_id, handle, url) = (remote_id.to_string(), handle.to_string(), url.map(str::to_string));
-        self.write(move |tx| {
+        // if the power takes it, it is asked again
+        self.write_lightly(move |tx| {
             tx.execute(
                 "UPDATE accounts SET remote_id = ?2, handle = ?3, url = ?4, checked_at = ?5 WHERE id = ?1",
                 params![id, remote_id, handle, url, ms(at)],

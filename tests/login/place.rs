@@ -106,7 +106,8 @@ impl Place {
             let mut text = std::fs::read_to_string(self.machine.path("opened")).unwrap_or_default();
             if OPENS_ITS_OWN {
                 let said = terminal.said();
-                text = said.split_inclusive('\n').find(|line| line.starts_with("http://")).unwrap_or_default().to_string();
+                text =
+                    said.split_inclusive('\n').find(|line| line.starts_with("http://")).unwrap_or_default().to_string();
             }
             if text.ends_with('\n') {
                 return text.trim_end().to_string();

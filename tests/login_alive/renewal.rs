@@ -51,7 +51,8 @@ fn twenty_processes_renew_once() {
     assert_eq!((state.asked, state.renewed), (1, 1), "one refresh request for twenty processes");
     let mut posts = state.posts.clone();
     let mut wanted = texts;
-    (posts.sort(), wanted.sort());
+    posts.sort();
+    wanted.sort();
     assert_eq!(posts, wanted, "each exactly once");
     assert!(machine.kept(&account).contains(&refresh(2)));
 }

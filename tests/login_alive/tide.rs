@@ -303,7 +303,7 @@ impl Twin for Stand {
         let mut state = self.state();
         let reply = state.answer(request);
         match state.ahead {
-            Some(ahead) => reply.header("date", &(Utc::now() + ahead).to_rfc2822()),
+            Some(ahead) => reply.header("date", (Utc::now() + ahead).to_rfc2822()),
             None => reply,
         }
     }
