@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::place::{Case, Place, REAL, introspect, parameter};
+use crate::place::{Case, OPENS_ITS_OWN, Place, REAL, introspect, parameter};
 use crate::pty::Terminal;
 use crate::twin::{HOST, TYPED};
 
@@ -155,6 +155,7 @@ fn terminal_is_given_back() {
         let mut command = Command::new("sh");
         command.args(["-c", "trap : INT; \"$@\"; echo \"ended with $?\"; stty -a", "sh"]);
         command.arg(inner.get_program()).args(inner.get_args());
+        command.args(OPENS_ITS_OWN.then_some("--no-browser"));
         command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.current_dir(inner.get_current_dir().unwrap());
         let mut terminal = Terminal::start(&command, 100);

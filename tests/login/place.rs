@@ -38,7 +38,7 @@ pub const REAL: &[&str] = &["XPOST_TEST_AS", "XPOST_TEST_BROWSER"];
 pub const SKY: &[&str] = &["XPOST_TEST_PDS", "XPOST_TEST_PLC", "XPOST_TEST_BROWSER"];
 
 /// macOS opens the browser of its settings, whatever `BROWSER` says: there the test goes to the address that is shown.
-const OPENS_ITS_OWN: bool = cfg!(target_os = "macos");
+pub const OPENS_ITS_OWN: bool = cfg!(target_os = "macos");
 
 /// The machine.
 pub struct Place {
