@@ -3,6 +3,7 @@
 //! It answers on this machine alone, to its own name and port, for one login: `GET /` leads to the network once, the callback is
 //! taken once. A callback that is not ours is told and changes nothing. Everything ends when the [`Open`] is dropped.
 
+use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,8 +12,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 use crate::net::{Fault, Kind};
@@ -23,7 +24,7 @@ const PAGE: &str = include_str!("page.html");
 const MAX_REQUEST: usize = 8 * 1024;
 /// A request that is not whole by then is dropped.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
-/// Connections at a time; browsers open some that they never use.
+/// Connections at a time on each address; browsers open some that they never use.
 const MAX_OPEN: usize = 32;
 /// So many free ports are tried until one is free for IPv4 and IPv6 alike.
 const PORTS: usize = 16;
@@ -84,7 +85,6 @@ impl Listener {
             foreign,
             ours: Mutex::new(Some(ours)),
             started: AtomicBool::new(false),
-            room: Arc::new(Semaphore::new(MAX_OPEN)),
         });
         let start = format!("http://{own}:{}/", self.port);
         let mut tasks = JoinSet::new();
@@ -177,22 +177,24 @@ struct Site {
     /// Gone once the callback was taken.
     ours: Mutex<Option<oneshot::Sender<Pairs>>>,
     started: AtomicBool,
-    room: Arc<Semaphore>,
 }
 
 async fn accept(socket: TcpListener, site: Arc<Site>) {
     let mut open = JoinSet::new();
+    let mut order = VecDeque::new();
     loop {
         match socket.accept().await {
             Ok((stream, _)) => {
                 while open.try_join_next().is_some() {}
-                // whoever fills all places loses them after five seconds
-                let Ok(place) = site.room.clone().acquire_owned().await else { return };
+                order.retain(|one: &AbortHandle| !one.is_finished());
+                // whoever holds connections open loses the oldest, and keeps nobody waiting who has something to say
+                if order.len() >= MAX_OPEN
+                    && let Some(oldest) = order.pop_front()
+                {
+                    oldest.abort();
+                }
                 let site = site.clone();
-                open.spawn(async move {
-                    serve(stream, &site).await;
-                    drop(place);
-                });
+                order.push_back(open.spawn(async move { serve(stream, &site).await }));
             }
             // out of file handles: wait for connections to close
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,

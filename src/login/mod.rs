@@ -27,6 +27,8 @@ mod poll;
 mod refuse;
 pub mod register;
 mod said;
+#[cfg(test)]
+mod sitter;
 mod wire;
 
 #[cfg(test)]

@@ -28,7 +28,9 @@ pub(super) fn request(request: &Request, headers: &HeaderMap) -> String {
     let body = match &request.body {
         Body::Empty => String::new(),
         Body::Json(value) => pretty(value.clone()),
-        Body::Form(pairs) => url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish(),
+        Body::Form(pairs) => {
+            hide_pairs(&url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
+        }
         Body::Bytes(_, bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Body::File(part) => format!("[{} bytes of {}]", part.bytes, part.mime),
         Body::Multipart(fields, files) => fields

@@ -57,9 +57,8 @@ pub fn hide_fields(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
-                let name = name.to_lowercase();
                 match value {
-                    Value::String(text) if secret(&name) => *text = "[secret]".into(),
+                    Value::String(text) if secret(&name.to_lowercase()) => *text = "[secret]".into(),
                     value => hide_fields(value),
                 }
             }
@@ -84,7 +83,10 @@ pub fn hide_pairs(text: &str) -> String {
 
 /// Whether a name in lower case says that its value is one.
 fn secret(name: &str) -> bool {
-    ["jwt", "token", "secret", "password"].iter().any(|word| name.contains(word))
+    // a plain `code` is an error's more often than a login's
+    ["jwt", "token", "secret", "password", "verifier", "assertion", "device_code"]
+        .iter()
+        .any(|word| name.contains(word))
 }
 
 #[cfg(test)]

@@ -295,7 +295,7 @@ async fn ten_minutes_of_clock_do_no_harm() {
         assert_eq!(paths(&stage), ["putRecord", "putRecord"]);
         assert!(Network.refresh(&stage.cx()).await.unwrap());
         stage.publish(&text("b")).await.unwrap();
-        // a clock that was set right since: it is learnt anew
+        // what an earlier process learnt holds for a key that has asked nobody yet
         let mut facts = stage.cx().facts().unwrap();
         facts.more.insert("clock_ahead".into(), "-1200".into());
         let secret = crate::login::dpop::Dpop::generate().unwrap().to_secret();
@@ -338,9 +338,6 @@ async fn refused_early(spoil: fn(&Incoming, Reply) -> Reply) -> String {
 
 #[tokio::test]
 async fn metadata_that_lead_astray() {
-    let resource = "/.well-known/oauth-protected-resource";
-    let server = "/.well-known/oauth-authorization-server";
-    let _ = (resource, server);
     let why = refused_early(|request, reply| match request.path.ends_with("authorization-server") {
         true => with(reply, "/issuer", json!("https://evil.example")),
         false => reply,
