@@ -32,8 +32,6 @@ mod sitter;
 mod wire;
 
 #[cfg(test)]
-mod sitter;
-#[cfg(test)]
 mod tests;
 
 use async_trait::async_trait;
