@@ -7,7 +7,7 @@ use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::delivery::{self, Patience};
-use super::logins::{self, About, CLOCK, Finding, Ill, State};
+use super::finding::{self, About, CLOCK, Finding, Ill, State};
 use super::out::Paint;
 use super::trouble::{Exit, Trouble};
 use super::world::{World, block_on_many};
@@ -207,12 +207,12 @@ fn findings(
         config,
     };
     if let Some((host, ahead)) = about.clock.as_ref().filter(|(_, ahead)| ahead.abs() > CLOCK) {
-        let says = format!("{}: logins may be refused, and times be wrong", logins::clock(host, *ahead));
+        let says = format!("{}: logins may be refused, and times be wrong", finding::clock(host, *ahead));
         checks.add("clock", State::Warn, says, Some("set the clock of this machine"));
     }
     for health in looked {
         let name = health.account.name.clone();
-        checks.account(&name, logins::judge(&health, &about));
+        checks.account(&name, finding::judge(&health, &about));
     }
 }
 

@@ -91,7 +91,7 @@ pub(super) async fn finish(
 ) -> Result<Grant, Fault> {
     let Desk { title, account, door, person, .. } = *wire.desk;
     let soon = short_lived(title, life, terms.renew, &token);
-    let grant = wire.grant(at, token, life);
+    let mut grant = wire.grant(at, token, life);
     let lacking = lacking(terms.scopes, terms.own, grant.facts.scopes.as_deref());
     if !lacking.is_empty() {
         if let Err(fault) = end(wire, terms.revoke, &grant.secrets).await {
@@ -103,6 +103,7 @@ pub(super) async fn finish(
     if let Some(line) = soon {
         person.say(&line);
     }
+    grant.facts.asked = terms.own.unwrap_or_default().to_vec();
     Ok(grant)
 }
 

@@ -28,6 +28,9 @@ pub struct Facts {
     /// As granted; `None` where the network does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<String>>,
+    /// What was asked for, where the server's own list decided that; empty: what the way names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<String>,
     pub granted_at: Option<DateTime<Utc>>,
     /// When the access token was had; renewing moves it.
     pub renewed_at: Option<DateTime<Utc>>,

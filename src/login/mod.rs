@@ -180,6 +180,7 @@ pub async fn renew(desk: &Desk<'_>, way: &Login, held: &Secrets, facts: &Facts) 
     Ok(renewed.map(|mut grant| {
         grant.facts.way = way.name.to_string();
         grant.facts.granted_at = facts.granted_at;
+        grant.facts.asked.clone_from(&facts.asked);
         grant.facts.renewed_at = Some(Utc::now());
         grant
     }))
@@ -222,10 +223,12 @@ pub fn scopes(way: &Login) -> &'static [Scope] {
     }
 }
 
-/// What a way asks for and was not granted; nothing where the network does not say what it granted.
+/// What a way asks for and was not granted; nothing where the network does not say what it granted, and nothing that the server does
+/// not know.
 pub fn missing_scopes(way: &Login, facts: &Facts) -> Vec<Scope> {
-    let granted = facts.scopes.as_deref();
-    granted.map_or_else(Vec::new, |granted| scopes(way).iter().filter(|scope| !scope.held(granted)).copied().collect())
+    let Some(granted) = facts.scopes.as_deref() else { return Vec::new() };
+    let known = |scope: &Scope| facts.asked.is_empty() || scope.held(&facts.asked);
+    scopes(way).iter().filter(|scope| known(scope) && !scope.held(granted)).copied().collect()
 }
 
 /// Whether such a login can be renewed without a person.

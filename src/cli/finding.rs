@@ -8,7 +8,7 @@ use super::out::one_line;
 use super::world::source_word;
 use crate::account::{CA_FILE, Config, LimitOverrides, missing};
 use crate::deliver::{Health, ends, lost};
-use crate::login::{Facts, Flow, Login, Scope, renewable};
+use crate::login::{Facts, Scope, missing_scopes, renewable};
 use crate::net::{Fault, Kind};
 use crate::platform;
 use crate::store::SecretSource;
@@ -115,25 +115,6 @@ pub struct Finding {
     pub json: Value,
 }
 
-/// The permissions that a way asks for.
-fn scopes(way: &Login) -> &'static [Scope] {
-    match way.flow {
-        Flow::Code(flow) => flow.scopes,
-        Flow::Device(flow) => flow.scopes,
-        Flow::Poll(flow) => flow.scopes,
-        Flow::Typed(_) | Flow::Pin(_) | Flow::Password(_) | Flow::Own(_) => &[],
-    }
-}
-
-/// What was asked for and not granted; nothing where the network does not say. `write` holds `write:statuses`.
-fn not_held(way: &Login, facts: &Facts) -> Vec<Scope> {
-    let Some(held) = &facts.scopes else { return Vec::new() };
-    let covers = |held: &String, name: &str| {
-        held == name || name.strip_prefix(held.as_str()).is_some_and(|rest| rest.starts_with(':'))
-    };
-    scopes(way).iter().filter(|scope| !held.iter().any(|held| covers(held, scope.name))).copied().collect()
-}
-
 /// Networks give logins of apps that are not published yet a week: their refresh token says so.
 fn testing(facts: &Facts) -> bool {
     let granted = facts.renewed_at.or(facts.granted_at);
@@ -152,7 +133,7 @@ pub fn judge(health: &Health, about: &About) -> Finding {
     let login = health.login.as_ref();
     let facts = login.map(|(_, facts)| facts);
     let end = facts.map_or(account.expires_at, |facts| ends(account, facts));
-    let lacking = login.map(|(way, facts)| not_held(way, facts)).unwrap_or_default();
+    let lacking = login.map(|(way, facts)| missing_scopes(way, facts)).unwrap_or_default();
     let api = spec.and_then(|spec| spec.api);
     let again = format!("xpost account login {}", account.name);
     let (ill, says, next) = match &health.said {
