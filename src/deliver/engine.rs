@@ -94,6 +94,7 @@ struct Inner {
     door: Arc<Door>,
     vault: Arc<dyn Vault>,
     locks: PathBuf,
+    cache: PathBuf,
     owner: Owner,
     options: Options,
 }
@@ -117,7 +118,7 @@ impl Engine {
     ) -> Result<Engine, Fault> {
         let locks = home.locks();
         let owner = Owner::new(&locks)?;
-        Ok(Engine { inner: Arc::new(Inner { store, door, vault, locks, owner, options }) })
+        Ok(Engine { inner: Arc::new(Inner { store, door, vault, locks, cache: home.cache(), owner, options }) })
     }
 
     pub fn store(&self) -> &Store {
@@ -134,6 +135,10 @@ impl Engine {
 
     pub(super) fn locks(&self) -> &Path {
         &self.inner.locks
+    }
+
+    pub(super) fn cache(&self) -> &Path {
+        &self.inner.cache
     }
 
     pub(super) fn owner(&self) -> &Owner {
