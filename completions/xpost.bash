@@ -46,6 +46,9 @@ _xpost() {
             xpost,man)
                 cmd="xpost__subcmd__man"
                 ;;
+            xpost,media)
+                cmd="xpost__subcmd__media"
+                ;;
             xpost,mock)
                 cmd="xpost__subcmd__mock"
                 ;;
@@ -125,7 +128,7 @@ _xpost() {
 
     case "${cmd}" in
         xpost)
-            opts="-q -v -h -V --json --quiet --verbose --color --help --version publish check preview account history run retry resolve cancel delete platforms doctor backup mock demo completions man"
+            opts="-q -v -h -V --json --quiet --verbose --color --help --version publish check preview account history run retry resolve cancel delete media platforms doctor backup mock demo completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -794,6 +797,28 @@ _xpost() {
             fi
             case "${prev}" in
                 --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        xpost__subcmd__media)
+            opts="-q -v -h --for --keep-metadata --json --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --for)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

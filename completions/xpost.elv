@@ -38,6 +38,7 @@ set edit:completion:arg-completer[xpost] = {|@words|
             cand resolve 'Settle posts whose outcome is unknown: ask the network, or say yourself what became of them'
             cand cancel 'Cancel what is scheduled, waiting or failed; what is being sent right now goes on'
             cand delete 'Delete a post at the networks that can, and remember it'
+            cand media 'Show what each network makes of a picture, film or sound: as it is, changed, or not at all'
             cand platforms 'Show the networks and what each can do'
             cand doctor 'Look at settings, store, keyring, every login and what is waiting, and say what to do'
             cand backup 'Copy accounts and history into a file, whole as of one moment'
@@ -435,6 +436,18 @@ set edit:completion:arg-completer[xpost] = {|@words|
             cand --verbose 'Tell what is done; twice: every request (never a secret)'
             cand -h 'Print help'
             cand --help 'Print help'
+        }
+        &'xpost;media'= {
+            cand --for 'For whom: accounts, platforms, @groups or `all`'
+            cand --color 'Colour: `auto` on a terminal, unless `NO_COLOR` is set'
+            cand --keep-metadata 'As with `keep_metadata` in a draft: what says when and where a picture was taken stays in it'
+            cand --json 'One JSON document on standard output (docs/json.md)'
+            cand -q 'Only results, warnings and errors'
+            cand --quiet 'Only results, warnings and errors'
+            cand -v 'Tell what is done; twice: every request (never a secret)'
+            cand --verbose 'Tell what is done; twice: every request (never a secret)'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'xpost;platforms'= {
             cand --color 'Colour: `auto` on a terminal, unless `NO_COLOR` is set'

@@ -42,6 +42,7 @@ complete -c xpost -n "__fish_xpost_needs_command" -f -a "retry" -d 'Try again wh
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "resolve" -d 'Settle posts whose outcome is unknown: ask the network, or say yourself what became of them'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "cancel" -d 'Cancel what is scheduled, waiting or failed; what is being sent right now goes on'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "delete" -d 'Delete a post at the networks that can, and remember it'
+complete -c xpost -n "__fish_xpost_needs_command" -f -a "media" -d 'Show what each network makes of a picture, film or sound: as it is, changed, or not at all'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "platforms" -d 'Show the networks and what each can do'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "doctor" -d 'Look at settings, store, keyring, every login and what is waiting, and say what to do'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "backup" -d 'Copy accounts and history into a file, whole as of one moment'
@@ -381,6 +382,15 @@ complete -c xpost -n "__fish_xpost_using_subcommand delete" -l json -d 'One JSON
 complete -c xpost -n "__fish_xpost_using_subcommand delete" -s q -l quiet -d 'Only results, warnings and errors'
 complete -c xpost -n "__fish_xpost_using_subcommand delete" -s v -l verbose -d 'Tell what is done; twice: every request (never a secret)'
 complete -c xpost -n "__fish_xpost_using_subcommand delete" -s h -l help -d 'Print help'
+complete -c xpost -n "__fish_xpost_using_subcommand media" -l for -d 'For whom: accounts, platforms, @groups or `all`' -r
+complete -c xpost -n "__fish_xpost_using_subcommand media" -l color -d 'Colour: `auto` on a terminal, unless `NO_COLOR` is set' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c xpost -n "__fish_xpost_using_subcommand media" -l keep-metadata -d 'As with `keep_metadata` in a draft: what says when and where a picture was taken stays in it'
+complete -c xpost -n "__fish_xpost_using_subcommand media" -l json -d 'One JSON document on standard output (docs/json.md)'
+complete -c xpost -n "__fish_xpost_using_subcommand media" -s q -l quiet -d 'Only results, warnings and errors'
+complete -c xpost -n "__fish_xpost_using_subcommand media" -s v -l verbose -d 'Tell what is done; twice: every request (never a secret)'
+complete -c xpost -n "__fish_xpost_using_subcommand media" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c xpost -n "__fish_xpost_using_subcommand platforms" -l color -d 'Colour: `auto` on a terminal, unless `NO_COLOR` is set' -r -f -a "auto\t''
 always\t''
 never\t''"

@@ -33,6 +33,8 @@ fn validate(document: &Value) {
 fn every_document_is_valid() {
     let machine = Machine::with_accounts(&[]);
     let mut kinds = BTreeSet::new();
+    let crab = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/crab.png");
+    std::fs::copy(crab, machine.path("crab.png")).unwrap();
     machine.write("a.md", "+++\ntitle = 'x'\n+++\nhello https://example.org/\n\n---\n\nworld\n");
     let mut documents = Vec::new();
     let mut take = |arguments: &[&str]| documents.push(machine.json(arguments));
@@ -63,6 +65,7 @@ fn every_document_is_valid() {
     take(&["account", "rename", "feed", "site"]);
     take(&["account", "remove", "site", "--history"]);
     take(&["account", "targets", "mastodon"]);
+    take(&["media", "a.md", "crab.png", "--for", "all"]);
     take(&["platforms"]);
     take(&["history", "show", "999"]);
     take(&["doctor"]);

@@ -173,20 +173,47 @@ fn files_are_judged_by_the_networks_limits() {
             change(media);
         }
         let plan = plan(&draft, &facts, with, &Known::default(), &Settings::default());
-        plan.problems.iter().map(|note| format!("{}: {}", note.code, note.message)).collect::<Vec<_>>().join("\n")
+        let media = &plan.parts[0].media[0].media;
+        assert_eq!(media.fit.is_some(), !plan.changes.is_empty(), "what is changed is said");
+        let notes = plan.problems.iter().chain(&plan.changes);
+        notes.map(|note| format!("{}: {}", note.code, note.message)).collect::<Vec<_>>().join("\n")
     };
     let quay = target(|_| ());
     assert_eq!(judge(&|_| (), &quay), "");
     assert_eq!(
         judge(&|m| m.bytes = 1_500_000, &quay),
-        "media_too_large: `a.png` has 1.5 MB, 1.0 MB are allowed; make it smaller"
+        "media_fitted: `a.png` is drawn anew, 1.5 MB -> at most 1.0 MB, image/png -> image/jpeg: Quay takes at most 1.0 MB"
     );
     assert_eq!(
-        judge(&|m| m.mime = "image/gif".into(), &quay),
-        "media_type: `a.png` is `image/gif`; Quay takes image/png, image/jpeg"
+        judge(&|m| (m.mime, m.about.lossless) = ("image/gif".into(), true), &quay),
+        "media_fitted: `a.png` is drawn anew, image/gif -> image/png: Quay takes image/png, image/jpeg"
     );
-    assert!(judge(&|m| (m.width, m.height) = (Some(1900), Some(1900)), &quay).starts_with("media_pixels"));
-    assert!(judge(&|m| m.width = Some(2001), &quay).contains("2000 is the longest side"));
+    assert_eq!(
+        judge(&|m| (m.width, m.height) = (Some(1900), Some(1900)), &quay),
+        "media_fitted: `a.png` is drawn anew, 1900x1900 -> 1000x1000: Quay takes at most 1000000 pixels"
+    );
+    assert_eq!(
+        judge(&|m| m.width = Some(2001), &quay),
+        "media_fitted: `a.png` is drawn anew, 2001x50 -> 2000x49: Quay takes at most 2000 pixels on a side"
+    );
+    let hidden = |m: &mut Media| m.about.hidden = vec!["EXIF".into(), "GPS".into(), "XMP".into()];
+    assert_eq!(
+        judge(&hidden, &quay),
+        "media_cleaned: EXIF (with the place), XMP are taken out of `a.png`; the picture stays as it is"
+    );
+    // what cannot be drawn anew is a problem, and says why
+    let moving = |m: &mut Media| (m.bytes, m.about.animated) = (1_500_000, true);
+    let said = judge(&moving, &quay);
+    assert!(said.starts_with("media_too_large: `a.png` has 1.5 MB, 1.0 MB are allowed; it moves"), "{said}");
+    let said = judge(&|m| m.mime = "image/heic".into(), &quay);
+    assert!(said.starts_with("media_type: `a.png` is `image/heic`; Quay takes") && said.ends_with("as JPEG"), "{said}");
+    let long = |m: &mut Media| {
+        (m.mime, m.bytes, m.about.millis) = ("video/mp4".into(), 20_000_000, Some(60_000));
+    };
+    assert_eq!(
+        judge(&long, &quay),
+        "media_too_large: `a.png` has 20.0 MB, 10.0 MB are allowed; export it with at most 1266 kbit/s, or make it shorter"
+    );
     assert!(judge(&|m| m.mime = "audio/mpeg".into(), &quay).contains("does not take"));
     assert!(judge(&|m| m.mime = "video/mp4".into(), &target(|spec| spec.media.video = None)).contains("no films"));
     // a film and a picture part where they may not stand together

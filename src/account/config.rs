@@ -22,6 +22,8 @@ pub struct Config {
     pub zone: Option<String>,
     /// Missing alt text is an error.
     pub require_alt: Option<bool>,
+    /// Pictures keep what says when, where and with what they were taken.
+    pub keep_metadata: Option<bool>,
     /// How long `publish` and `run` wait for a network that asks to come back later, in seconds.
     pub wait: Option<u64>,
     /// `[people.NAME]`: handles by platform or account.
@@ -61,12 +63,15 @@ pub struct LimitOverrides {
     pub max_image_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_video_bytes: Option<u64>,
+    /// Pictures of a shape that is not taken get white bars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pad_images: Option<bool>,
 }
 
 impl LimitOverrides {
     /// The names of all of them; an account's settings may hold them too.
     pub const NAMES: &'static [&'static str] =
-        &["max_text", "max_media", "max_alt", "max_image_bytes", "max_video_bytes"];
+        &["max_text", "max_media", "max_alt", "max_image_bytes", "max_video_bytes", "pad_images"];
 }
 
 impl Config {
@@ -142,7 +147,7 @@ mod tests {
         }
         let known = read("colour = 1\n").unwrap_err().to_string();
         assert!(
-            known.ends_with("known are `to`, `zone`, `require_alt`, `wait`, `people`, `limits`, `apps`, `accounts`"),
+            known.ends_with("known are `to`, `zone`, `require_alt`, `keep_metadata`, `wait`, `people`, `limits`, `apps`, `accounts`"),
             "{known}"
         );
     }

@@ -26,6 +26,7 @@ pub struct Project {
     pub to: Vec<String>,
     pub zone: Option<String>,
     pub require_alt: Option<bool>,
+    pub keep_metadata: Option<bool>,
     pub people: People,
     pub groups: BTreeMap<String, Vec<String>>,
     pub accounts: Vec<Declared>,
@@ -57,6 +58,7 @@ struct Raw {
     to: Vec<String>,
     zone: Option<String>,
     require_alt: Option<bool>,
+    keep_metadata: Option<bool>,
     #[serde(default)]
     people: People,
     #[serde(default)]
@@ -148,6 +150,7 @@ impl Project {
             to: raw.to,
             zone: raw.zone,
             require_alt: raw.require_alt,
+            keep_metadata: raw.keep_metadata,
             people: raw.people,
             groups: raw.groups,
             accounts,

@@ -27,6 +27,7 @@ mod history;
 mod input;
 mod login;
 mod man;
+mod media;
 mod mock;
 pub mod out;
 mod person;
@@ -113,6 +114,7 @@ enum Verb {
     Resolve(resolve::Args),
     Cancel(cancel::Args),
     Delete(delete::Args),
+    Media(media::Args),
     Platforms(platforms::Args),
     Doctor(doctor::Args),
     Backup(backup::Args),
@@ -163,6 +165,7 @@ fn dispatch(verb: Verb, world: &world::World) -> Result<Exit, Trouble> {
         Verb::Resolve(args) => resolve::run(args, world),
         Verb::Cancel(args) => cancel::run(args, world),
         Verb::Delete(args) => delete::run(args, world),
+        Verb::Media(args) => media::run(args, world),
         Verb::Platforms(args) => platforms::run(args, world),
         Verb::Doctor(args) => doctor::run(args, world),
         Verb::Backup(args) => backup::run(args, world),

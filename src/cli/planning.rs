@@ -119,7 +119,8 @@ fn settings(world: &World) -> Result<Settings, Trouble> {
         people.entry(name.clone()).or_default().extend(handles.clone());
     }
     let require_alt = project.and_then(|project| project.require_alt).or(config.require_alt);
-    let defaults = Fields { people, require_alt, ..Fields::default() };
+    let keep_metadata = project.and_then(|project| project.keep_metadata).or(config.keep_metadata);
+    let defaults = Fields { people, require_alt, keep_metadata, ..Fields::default() };
     Ok(Settings { zone: Some(zone(world, None)?.name().to_string()), defaults })
 }
 

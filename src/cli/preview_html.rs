@@ -9,7 +9,7 @@ use base64::Engine as _;
 
 use super::planning::Planned;
 use crate::account::Target;
-use crate::media::Media;
+use crate::media::{self, Media};
 use crate::platform::{self, Part, PlanNote, Spec, Title};
 use crate::text::{Kind, Mark, Markup, Text};
 
@@ -136,19 +136,21 @@ fn notes(html: &mut String, kind: &str, notes: &[PlanNote]) {
 }
 
 fn picture(html: &mut String, media: &Media, alt: Option<&str>, left: &mut u64) {
-    let small = media.class() == "image" && media.bytes <= ONE && media.bytes <= *left;
-    let bytes = if small { std::fs::read(&media.path).ok() } else { None };
+    // what is shown is the file that is there, which may become another one before it is sent
+    let there = media::look(&media.path).ok().filter(|there| there.class() == "image");
+    let there = there.filter(|there| there.bytes <= ONE && there.bytes <= *left);
+    let shown = there.and_then(|there| Some((std::fs::read(&there.path).ok()?, there.mime)));
     let missing = if alt.is_none() { "<em>no alt text</em>" } else { "" };
-    match bytes {
-        Some(bytes) => {
-            *left = left.saturating_sub(media.bytes);
+    match shown {
+        Some((bytes, mime)) => {
+            *left = left.saturating_sub(bytes.len() as u64);
             let data = base64::engine::general_purpose::STANDARD.encode(bytes);
             let alt = escape(alt.unwrap_or_default());
             push(
                 html,
                 format_args!(
                     "<figure><img src=\"data:{};base64,{data}\" alt=\"{alt}\" title=\"{alt}\">{missing}</figure>",
-                    escape(&media.mime)
+                    escape(&mime)
                 ),
             );
         }

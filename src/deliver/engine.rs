@@ -95,6 +95,7 @@ struct Inner {
     door: Arc<Door>,
     vault: Arc<dyn Vault>,
     locks: PathBuf,
+    cache: PathBuf,
     owner: Owner,
     options: Options,
     /// CA files by account, where the user's settings name one.
@@ -120,7 +121,7 @@ impl Engine {
     ) -> Result<Engine, Fault> {
         let locks = home.locks();
         let owner = Owner::new(&locks)?;
-        Ok(Engine { inner: Arc::new(Inner { store, door, vault, locks, owner, options, ca_files: OnceLock::new() }) })
+        Ok(Engine { inner: Arc::new(Inner { store, door, vault, locks, cache: home.cache(), owner, options, ca_files: OnceLock::new() }) })
     }
 
     /// The same, with the PEM files that the user's settings name for accounts; said once, before anything is done. An account's own
@@ -151,6 +152,10 @@ impl Engine {
 
     pub(super) fn locks(&self) -> &Path {
         &self.inner.locks
+    }
+
+    pub(super) fn cache(&self) -> &Path {
+        &self.inner.cache
     }
 
     pub(super) fn owner(&self) -> &Owner {

@@ -17,6 +17,7 @@ use super::session::Session;
 use super::verdict::{Phase, Situation, TRIES, Verdict, next_try, verdict};
 use super::worker::Worker;
 use crate::account::Secrets;
+use crate::media;
 use crate::net::{Effect, Fault, Kind};
 use crate::platform::{Cx, Find, Found, Post, Ready, Receipt, Repeat, Sink};
 use crate::store::{Account, Claimed, Settled, Try};
@@ -91,6 +92,8 @@ pub(super) struct Turn<'a> {
     ready: Value,
     /// Nothing needs to be looked for before the first write.
     looked: bool,
+    /// The files to upload are there.
+    made: bool,
     /// When the present step began.
     began: DateTime<Utc>,
 }
@@ -115,6 +118,7 @@ impl<'a> Turn<'a> {
             refreshed: false,
             dirty: claimed.part.first_sent,
             ready: claimed.part.ready.clone(),
+            made: false,
             began: Utc::now(),
             worker,
             claimed,
@@ -162,6 +166,9 @@ impl<'a> Turn<'a> {
     async fn prepare(&mut self) -> Result<Step, Fault> {
         self.tell(EventKind::Preparing);
         self.began = Utc::now();
+        if let Err(fault) = self.make().await {
+            return self.after_prepare(fault).await;
+        }
         Ok(match self.session.platform.prepare(&self.cx(), &self.post).await {
             Ok(Ready::Now(ready)) => {
                 self.ready = ready;
@@ -187,6 +194,25 @@ impl<'a> Turn<'a> {
         })
     }
 
+    /// Makes the pictures that were found not to fit when the post was planned. Networks only ever see what is uploaded.
+    async fn make(&mut self) -> Result<(), Fault> {
+        if self.made {
+            return Ok(());
+        }
+        let (engine, sink) = (&self.worker.engine, self.sink);
+        let card = self.post.card.as_mut().and_then(|card| card.image.as_mut());
+        for media in self.post.media.iter_mut().map(|one| &mut one.media).chain(card) {
+            if media.fit.is_some() {
+                sink.progress(&format!("fitting {}", media.name));
+                *media = media::made(media, engine.cache())
+                    .await
+                    .map_err(|why| Fault::local(format!("`{}`: {why}", media.name)))?;
+            }
+        }
+        self.made = true;
+        Ok(())
+    }
+
     async fn after_prepare(&mut self, fault: Fault) -> Result<Step, Fault> {
         let tried = fault_of(None, "prepare", self.began, &fault);
         Ok(match self.judge(Phase::Prepare, &fault, self.claimed.part.tries, false) {
@@ -204,6 +230,12 @@ impl<'a> Turn<'a> {
             return Ok(End::released().into());
         }
         self.began = Utc::now();
+        // a write that is repeated by a later run begins here
+        if let Err(fault) = self.make().await {
+            let tried = fault_of(None, "prepare", self.began, &fault);
+            let open = self.dirty.is_some();
+            return Ok(if open { End::unknown(fault, Some(tried)) } else { End::failed(fault, tried) }.into());
+        }
         let (part, worker) = (&self.claimed.part, self.worker);
         let sending = worker.engine.store().sending(part.id, &worker.name, self.ready.clone(), self.began);
         let attempt = Some(sending.await.map_err(store_fault)?);

@@ -28,6 +28,7 @@ pub const KEYS: &[&str] = &[
     "overflow",
     "numbering",
     "require_alt",
+    "keep_metadata",
     "card",
     "text",
     "media",
@@ -104,6 +105,7 @@ fn fields(entries: &[Entry], open: bool) -> Result<Fields, Wrong> {
             }
             "numbering" => fields.numbering = Some(boolean(entry)?),
             "require_alt" => fields.require_alt = Some(boolean(entry)?),
+            "keep_metadata" => fields.keep_metadata = Some(boolean(entry)?),
             "card" => fields.card = Some(card(entry)?),
             "text" => fields.text = Some(text(entry)?),
             "media" => fields.media = Some(media(entry)?),

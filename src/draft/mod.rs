@@ -193,6 +193,8 @@ pub struct Fields {
     /// `true` adds ` (1/3)` to the posts of a thread.
     pub numbering: Option<bool>,
     pub require_alt: Option<bool>,
+    /// `true` leaves in pictures what says when, where and with what they were taken.
+    pub keep_metadata: Option<bool>,
     pub card: Option<CardChoice>,
     /// Replaces the body (parsed as Markdown).
     pub text: Option<String>,

@@ -1,4 +1,4 @@
-//! Files on disk: size, hash, kind and pixels in one pass, nothing decoded.
+//! Files on disk: what they are, their size and hash. Nothing is decoded.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -7,11 +7,8 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest;
 
 use super::Media;
-use super::sniff::{self, Found};
+use super::probe::{Probed, probe};
 use crate::draft::hex;
-
-/// How much of a file's end is looked at for the mark that says it is whole.
-const TAIL: usize = 64 * 1024;
 
 /// The file that a draft names; paths are tried as written and then with `%20` and the like decoded, as Markdown editors write
 /// them.
@@ -52,16 +49,39 @@ fn percent_decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// What a file is. Read once from end to end for its hash, with little memory; pixels come from its header.
+/// What a file is, from its headers alone: at most [`super::MOST_READ`] bytes of it are read, however large it is.
 ///
 /// # Errors
 /// Why it cannot be posted: missing, a directory, unreadable, cut off, of a kind that no network takes.
+pub fn look(path: &Path) -> Result<Media, String> {
+    opened(path).map(|(media, _)| media)
+}
+
+/// The same, with its hash, for which it is read from end to end with little memory.
+///
+/// # Errors
+/// As [`look`].
 pub fn inspect(path: &Path) -> Result<Media, String> {
-    let fail = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_string(),
-        std::io::ErrorKind::PermissionDenied => "it may not be read by you".to_string(),
-        _ => format!("it cannot be read: {error}"),
-    };
+    let (media, mut file) = opened(path)?;
+    let mut hash = digest::Context::new(&digest::SHA256);
+    let mut buffer = vec![0u8; 64 * 1024];
+    let mut bytes = 0;
+    file.seek(SeekFrom::Start(0)).map_err(fail)?;
+    loop {
+        let read = file.read(&mut buffer).map_err(fail)?;
+        if read == 0 {
+            break;
+        }
+        hash.update(&buffer[..read]);
+        bytes += read as u64;
+    }
+    if bytes != media.bytes {
+        return Err("it is being written to; wait until it is whole".to_string());
+    }
+    Ok(Media { sha256: hex(hash.finish().as_ref()), ..media })
+}
+
+fn opened(path: &Path) -> Result<(Media, File), String> {
     let about = std::fs::metadata(path).map_err(fail)?;
     if about.is_dir() {
         return Err("it is a directory, not a file".to_string());
@@ -72,37 +92,25 @@ pub fn inspect(path: &Path) -> Result<Media, String> {
     if about.len() == 0 {
         return Err("the file is empty".to_string());
     }
-    let mut file = File::open(path).map_err(fail)?;
-    let mut hash = digest::Context::new(&digest::SHA256);
-    let mut head = Vec::new();
-    let mut tail: Vec<u8> = Vec::new();
-    let mut buffer = vec![0u8; TAIL];
-    let mut bytes = 0u64;
-    loop {
-        let read = file.read(&mut buffer).map_err(fail)?;
-        if read == 0 {
-            break;
-        }
-        let chunk = &buffer[..read];
-        hash.update(chunk);
-        bytes += read as u64;
-        if head.len() < sniff::HEAD {
-            head.extend_from_slice(&chunk[..chunk.len().min(sniff::HEAD - head.len())]);
-        }
-        tail.extend_from_slice(chunk);
-        if tail.len() > TAIL {
-            tail.drain(..tail.len() - TAIL);
-        }
-    }
-    file.seek(SeekFrom::Start(0)).map_err(fail)?;
-    let Found { mime, pixels } = sniff::sniff(&head, &tail, bytes, &mut file)?;
-    Ok(Media {
+    let file = File::open(path).map_err(fail)?;
+    let Probed { mime, pixels, about: more } = probe(&file, about.len())?;
+    let media = Media {
         path: std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path)),
         name: path.file_name().map_or_else(|| "file".to_string(), |name| name.to_string_lossy().into_owned()),
         mime: mime.to_string(),
-        bytes,
+        bytes: about.len(),
         width: pixels.map(|(width, _)| width),
         height: pixels.map(|(_, height)| height),
-        sha256: hex(hash.finish().as_ref()),
-    })
+        about: more,
+        ..Media::default()
+    };
+    Ok((media, file))
+}
+
+fn fail(error: std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_string(),
+        std::io::ErrorKind::PermissionDenied => "it may not be read by you".to_string(),
+        _ => format!("it cannot be read: {error}"),
+    }
 }

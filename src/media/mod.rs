@@ -1,8 +1,16 @@
-//! Images, video and link cards: what a draft's media really are. Reads only, posts nothing.
+//! Images, video and link cards: what a draft's media really are, and what becomes of a picture that does not fit.
+//!
+//! | file | what | when |
+//! |---|---|---|
+//! | `probe` | what a file is, from its headers | gather: reads only |
+//! | `fit` | what it must become for a network | plan: pure |
+//! | `make` | the file that it becomes, kept in the cache | prepare |
 
 mod card;
 mod file;
-mod sniff;
+pub mod fit;
+mod make;
+mod probe;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +21,10 @@ use crate::draft::MediaRef;
 use crate::net::Door;
 
 pub use card::{MAX_PICTURE, read_page};
-pub use file::inspect;
+pub use file::{inspect, look};
+pub use fit::{Decision, Fit, Wish, decide};
+pub use make::{made, make};
+pub use probe::{About, MOST_READ, Probed, probe};
 
 /// What was found out about the media and links of a draft, before `plan`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,7 +36,7 @@ pub struct Facts {
 }
 
 /// One medium on disk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Media {
     /// Absolute path.
     pub path: PathBuf,
@@ -34,11 +45,18 @@ pub struct Media {
     /// By content, never by name: `image/png`.
     pub mime: String,
     pub bytes: u64,
-    /// Pixels, where known.
+    /// Pixels as it is shown, where known.
     pub width: Option<u32>,
     pub height: Option<u32>,
     /// SHA-256 of the file (hex): the same file is uploaded once.
     pub sha256: String,
+    /// What else the file says of itself.
+    #[serde(default)]
+    pub about: About,
+    /// What it becomes before it is uploaded. Until [`made`] did that, type, pixels and bytes (the most there may be) are those
+    /// that it will have, path and hash those of the file that it is made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fit: Option<Fit>,
 }
 
 impl Media {

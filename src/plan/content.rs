@@ -6,7 +6,7 @@ use super::{Known, Notes, Settings, Target, makes_cards, options};
 use crate::draft::{
     CardChoice, Draft, Edit, Fields, MediaRef, OwnCard, Post, body, did_you_mean, replace, unresolved_name,
 };
-use crate::media::{Card, Facts};
+use crate::media::{Card, Decision, Facts, Wish, decide};
 use crate::platform::{Content, ContentPost, MediaUse, Reference};
 use crate::text::{Kind, Text};
 
@@ -51,6 +51,7 @@ fn merge(into: &mut Fields, from: &Fields) {
         overflow,
         numbering,
         require_alt,
+        keep_metadata,
         card,
         text,
         media
@@ -151,7 +152,7 @@ pub(super) fn content(
         .into_iter()
         .map(|post| ContentPost {
             text: post.text,
-            media: post.media.iter().filter_map(|medium| media(medium, facts, notes)).collect(),
+            media: post.media.iter().filter_map(|medium| media(medium, fields, facts, notes)).collect(),
         })
         .collect();
     let mut tags: Vec<String> = Vec::new();
@@ -183,10 +184,14 @@ pub(super) fn content(
     }
 }
 
-fn media(medium: &MediaRef, facts: &Facts, notes: &mut Notes) -> Option<MediaUse> {
+fn media(medium: &MediaRef, fields: &Fields, facts: &Facts, notes: &mut Notes) -> Option<MediaUse> {
     let place = if medium.line > 0 { format!(" (line {})", medium.line) } else { String::new() };
     match facts.media.get(&medium.source) {
-        Some(Ok(found)) => Some(MediaUse { media: found.clone(), alt: medium.alt.clone() }),
+        Some(Ok(found)) => {
+            let mut media = found.clone();
+            media.about.keep = fields.keep_metadata.unwrap_or(false);
+            Some(MediaUse { media, alt: medium.alt.clone() })
+        }
         Some(Err(why)) => {
             notes.problem("media", format!("`{}`{place}: {why}", medium.source));
             None
@@ -302,7 +307,10 @@ fn card(fields: &Fields, posts: &[Post], facts: &Facts, notes: &mut Notes) -> Op
     }
     if let Some(image) = own.image {
         let medium = MediaRef { source: image, alt: None, line: 0 };
-        card.image = media(&medium, facts, notes).map(|found| found.media);
+        card.image = media(&medium, fields, facts, notes).map(|found| match decide(&found.media, &Wish::default()) {
+            Decision::Change { media, .. } => *media,
+            _ => found.media,
+        });
     }
     notes.change("card", format!("a link card for `{url}` is added"));
     Some(card)

@@ -228,8 +228,11 @@ fn hash(target: &str, parts: &[Part], reply_to: Option<&Reference>, quote: Optio
     let parts: Vec<Value> = parts
         .iter()
         .map(|part| {
-            let media: Vec<Value> =
-                part.media.iter().map(|one| json!({ "sha256": one.media.sha256, "alt": one.alt })).collect();
+            let media: Vec<Value> = part
+                .media
+                .iter()
+                .map(|one| json!({ "sha256": one.media.sha256, "fit": one.media.fit, "alt": one.alt }))
+                .collect();
             let picture = part.card.as_ref().and_then(|card| card.image.as_ref()).map(|media| &media.sha256);
             json!({ "payload": part.payload, "text": part.text.text, "media": media, "picture": picture })
         })

@@ -1,7 +1,7 @@
 //! The rule by which a draft becomes the parts of a target: what every network shares.
 //!
 //! `fit_compose` puts title, tags and link where a network has no field for them; `fit_flow` makes posts of what is too long; `fit_check`
-//! judges media, poll and audience. All of it is pure.
+//! judges poll, audience and alt texts, `fit_media` the media themselves. All of it is pure.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

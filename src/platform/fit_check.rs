@@ -1,9 +1,9 @@
-//! What a network takes: audience, polls, media, alt texts.
+//! What a network takes: audience, polls, alt texts.
 
 use super::fit::{PlanNote, noun, policy};
 use super::fit_compose::shortened;
+use super::fit_media::judge;
 use crate::draft::{Overflow, Visibility};
-use crate::media::Media;
 use crate::platform::contract::{Ask, Piece, Reference, Rendered};
 use crate::platform::spec::Spec;
 
@@ -93,7 +93,8 @@ fn span(seconds: u64) -> String {
     }
 }
 
-/// The media of one part: sizes, kinds, alt texts. An alt that is too long may be shortened.
+/// The media of one part: sizes, kinds, alt texts. A picture that does not fit may be drawn anew, an alt that is too long
+/// shortened.
 pub(super) fn media(spec: &Spec, ask: &Ask, piece: &mut Piece, out: &mut Rendered) {
     let part = piece.index + 1;
     if spec.media.required && piece.media.is_empty() {
@@ -101,60 +102,12 @@ pub(super) fn media(spec: &Spec, ask: &Ask, piece: &mut Piece, out: &mut Rendere
         out.problems.push(PlanNote::new("media_required", message).part(part));
     }
     for one in &mut piece.media {
-        for (code, message) in file(spec, ask, &one.media) {
-            out.problems.push(PlanNote::new(code, format!("`{}` {message}", one.media.name)).part(part));
-        }
+        let judged = judge(spec, ask.limits, &one.media);
+        out.problems.extend(judged.problems.into_iter().map(|note| note.part(part)));
+        out.warnings.extend(judged.warnings.into_iter().map(|note| note.part(part)));
+        out.changes.extend(judged.changes.into_iter().map(|note| note.part(part)));
         alt(spec, ask, &one.media.name, &mut one.alt, part, out);
-    }
-}
-
-/// What is wrong with one file.
-fn file(spec: &Spec, ask: &Ask, media: &Media) -> Vec<(&'static str, String)> {
-    let limits = ask.limits;
-    let mut wrong = Vec::new();
-    let video = media.class() == "video" || (media.class() == "audio" && limits.video_mimes.contains(&media.mime));
-    let (many, bytes, mimes) = match media.class() {
-        "image" => (limits.images, limits.image_bytes, &limits.image_mimes),
-        _ if video => (limits.videos, limits.video_bytes, &limits.video_mimes),
-        _ => return vec![("media_type", format!("is `{}`, which {} does not take", media.mime, spec.title))],
-    };
-    if many == 0 {
-        let kind = if video { "films" } else { "pictures" };
-        return vec![("media_type", format!("cannot be posted: {} takes no {kind}", spec.title))];
-    }
-    if !mimes.is_empty() && !mimes.contains(&media.mime) {
-        wrong.push(("media_type", format!("is `{}`; {} takes {}", media.mime, spec.title, mimes.join(", "))));
-    }
-    if bytes > 0 && media.bytes > bytes {
-        wrong.push((
-            "media_too_large",
-            format!("has {}, {} are allowed; make it smaller", size(media.bytes), size(bytes)),
-        ));
-    }
-    if let (false, Some((width, height))) = (video, media.width.zip(media.height)) {
-        let pixels = u64::from(width) * u64::from(height);
-        if let Some(most) = limits.image_pixels.filter(|most| pixels > *most) {
-            wrong.push((
-                "media_pixels",
-                format!("has {width} x {height} = {pixels} pixels, {most} are allowed; make it smaller"),
-            ));
-        }
-        if let Some(most) = limits.image_side.filter(|most| width.max(height) > *most) {
-            wrong.push((
-                "media_pixels",
-                format!("is {width} x {height}, {most} is the longest side allowed; make it smaller"),
-            ));
-        }
-    }
-    wrong
-}
-
-/// Bytes as a person would say them; exact below a kilobyte.
-fn size(bytes: u64) -> String {
-    match bytes {
-        b if b >= 1_000_000 => format!("{:.1} MB", b as f64 / 1e6),
-        b if b >= 1000 => format!("{:.1} kB", b as f64 / 1e3),
-        b => format!("{b} bytes"),
+        one.media = judged.media;
     }
 }
 
@@ -197,6 +150,5 @@ mod tests {
             (span(86_400), span(7200), span(300), span(90)),
             ("1 day".into(), "2 hours".into(), "5 minutes".into(), "90 seconds".into())
         );
-        assert_eq!((size(999), size(1500), size(2_500_000)), ("999 bytes".into(), "1.5 kB".into(), "2.5 MB".into()));
     }
 }

@@ -7,6 +7,7 @@ mod fit;
 mod fit_check;
 mod fit_compose;
 mod fit_flow;
+mod fit_media;
 mod spec;
 #[cfg(test)]
 mod stage;
@@ -16,6 +17,7 @@ pub use contract::{
     Ready, Receipt, Reference, Rendered, Sink, TargetOffer, Targets, TwinAccount, explain_by_status, payload_error,
 };
 pub use fit::{PlanNote, standard};
+pub use fit_media::{Judged, judge};
 pub use spec::{
     Api, Card, Field, FieldKind, ImageRule, Limits, MediaRule, PollRule, Repeat, Server, Spec, TextRule, Title,
     VideoRule,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::draft::Visibility;
+use crate::media::fit::Shape;
 use crate::text::{Markup, Unit};
 
 /// The facts about a network: numbers and rules. A constant in each network's folder; [`Limits`] is the part of it that a
@@ -228,9 +229,21 @@ pub struct Limits {
     pub image_pixels: Option<u64>,
     pub image_side: Option<u32>,
     pub image_mimes: Vec<String>,
+    /// The narrowest and the widest shape of an image, where there are bounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_shape: Option<Shape>,
+    /// An image of another shape gets white bars instead of being refused.
+    #[serde(default)]
+    pub pad_images: bool,
     pub videos: usize,
     pub video_bytes: u64,
     pub video_mimes: Vec<String>,
+    /// Longest video.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video_seconds: Option<u64>,
+    /// Media are only described: no file leaves this machine, and none needs to fit.
+    #[serde(default)]
+    pub described: bool,
     pub alt: Option<usize>,
     pub poll_options: usize,
     pub poll_option: usize,
@@ -253,9 +266,13 @@ impl Limits {
             image_pixels: image.and_then(|rule| rule.pixels),
             image_side: image.and_then(|rule| rule.side),
             image_mimes: image.map_or_else(Vec::new, |rule| mimes(rule.mimes)),
+            image_shape: None,
+            pad_images: false,
             videos: video.map_or(0, |rule| rule.max),
             video_bytes: video.map_or(0, |rule| rule.bytes),
             video_mimes: video.map_or_else(Vec::new, |rule| mimes(rule.mimes)),
+            video_seconds: None,
+            described: false,
             alt: spec.media.alt.map(|(_, most)| most),
             poll_options: spec.poll.map_or(0, |rule| rule.options.1),
             poll_option: spec.poll.map_or(0, |rule| rule.option),
@@ -263,7 +280,8 @@ impl Limits {
         }
     }
 
-    /// The same, with what the user's settings say (`max_text`, `max_media`, `max_alt`, `max_image_bytes`, `max_video_bytes`).
+    /// The same, with what the user's settings say (`max_text`, `max_media`, `max_alt`, `max_image_bytes`, `max_video_bytes`,
+    /// `pad_images`).
     pub fn overridden(mut self, settings: &Value) -> Limits {
         let number = |key: &str| settings.get(key).and_then(Value::as_u64);
         if let Some(n) = number("max_text") {
@@ -281,6 +299,9 @@ impl Limits {
         }
         if let Some(n) = number("max_video_bytes") {
             self.video_bytes = n;
+        }
+        if let Some(pad) = settings.get("pad_images") {
+            self.pad_images = pad.as_bool().unwrap_or_else(|| pad.as_u64().is_some_and(|n| n > 0));
         }
         self
     }

@@ -155,6 +155,7 @@ impl Stage {
                 width: Some(64),
                 height: Some(48),
                 sha256: format!("{bytes:064x}"),
+                ..Media::default()
             },
             alt: alt.map(str::to_string),
         }

@@ -40,5 +40,6 @@ pub fn media(directory: &Path, name: &str) -> Media {
         width: Some(64),
         height: Some(48),
         sha256: sha256(&bytes),
+        ..Media::default()
     }
 }

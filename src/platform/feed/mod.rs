@@ -148,7 +148,7 @@ impl Platform for Network {
     }
 
     async fn publish(&self, cx: &Cx<'_>, post: &Post, _ready: &Value) -> Result<Receipt, Fault> {
-        let site = Site::of(cx.account)?;
+        let (site, post) = (Site::of(cx.account)?, &made(post));
         let (item, media, page) = (item::item(&site, post), media(post), item::page(post));
         let receipt = Receipt::new(item::id(post), Some(site.url(&page))).extra(json!({"page": page}));
         blocking(move || {
@@ -231,6 +231,24 @@ impl Delete for Network {
         })
         .await
     }
+}
+
+/// The post with its media as they were made: when it was planned, their hashes and sizes were not known yet.
+fn made(post: &Post) -> Post {
+    let mut made = post.clone();
+    for (index, one) in post.media.iter().enumerate() {
+        let media = &one.media;
+        if let Some(Value::Object(said)) = made.payload["media"].get_mut(index) {
+            said.insert("sha256".into(), json!(media.sha256));
+            said.insert("bytes".into(), json!(media.bytes));
+            said.insert("width".into(), json!(media.width));
+            said.insert("height".into(), json!(media.height));
+        }
+    }
+    if let Some(image) = post.card.as_ref().and_then(|card| card.image.as_ref()).filter(|_| made.payload["card"].is_object()) {
+        made.payload["card"]["image"] = json!(site::media_name(image));
+    }
+    made
 }
 
 /// All files that a post needs.

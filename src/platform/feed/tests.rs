@@ -172,6 +172,7 @@ fn media_are_copied_once_and_go_with_the_last_post() {
         width: Some(4),
         height: Some(3),
         sha256: "ab".repeat(32),
+        ..Media::default()
     };
     let directory = home.path().join("site");
     let site = site(&directory, None);

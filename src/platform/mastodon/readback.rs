@@ -219,6 +219,7 @@ mod tests {
                 width: None,
                 height: None,
                 sha256: "0".into(),
+                ..crate::media::Media::default()
             },
             alt: None,
         };

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::{
-    AccountInfo, Ask, Card, Cx, Field, FieldKind, ImageRule, MediaRule, Piece, Platform, Post, Profile, Receipt,
+    AccountInfo, Ask, Card, Cx, Field, FieldKind, ImageRule, Limits, MediaRule, Piece, Platform, Post, Profile, Receipt,
     Rendered, Repeat, Server, Spec, TextRule, Title, TwinAccount, VideoRule, explain_by_status, standard,
 };
 use crate::draft::Visibility;
@@ -122,6 +122,11 @@ fn whole(secrets: &Secrets) -> Result<(), String> {
 impl Platform for Network {
     fn spec(&self) -> &'static Spec {
         &STANDARD
+    }
+
+    // a webhook carries no file
+    fn limits(&self, _about: &Value) -> Limits {
+        Limits { described: true, ..Limits::of(&STANDARD) }
     }
 
     fn repeat(&self, account: &AccountInfo) -> Repeat {

@@ -97,6 +97,7 @@ fn chat_formats_carry_title_link_tags_and_alt() {
             width: None,
             height: None,
             sha256: String::new(),
+            ..Media::default()
         },
         alt: Some("a crab".into()),
     });

@@ -1,0 +1,139 @@
+//! Pictures as [`super::fit`] decided: made once, kept in the cache, shared by all networks that want the same.
+
+mod clean;
+mod decode;
+mod encode;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use super::fit::{Fit, MOST_BYTES, Remake};
+use super::probe::probe;
+use super::{Media, file};
+use crate::draft::{canonical, sha256};
+
+/// The cache of made pictures is not let grow beyond this, in bytes.
+const MOST_KEPT: u64 = 500_000_000;
+/// What was used this recently may be needed by an upload that runs now, and is never removed.
+const IN_USE: Duration = Duration::from_secs(600);
+/// Part of the cache's keys: raised when the same decision would give another picture.
+const VERSION: u32 = 1;
+
+/// One picture at a time: each takes hundreds of megabytes, and whoever waits for the same one finds it in the cache.
+static ONE: Mutex<()> = Mutex::new(());
+
+/// Makes what was decided for this medium, or finds it in `cache` where it was made before. Gives the file to upload with its own
+/// size and hash; a medium that goes as it is comes back unchanged.
+///
+/// # Errors
+/// The file changed or is gone, it cannot be decoded, what was decided cannot be reached, or the cache cannot be written.
+pub async fn made(media: &Media, cache: &Path) -> Result<Media, String> {
+    if media.fit.is_none() {
+        return Ok(media.clone());
+    }
+    let (media, cache) = (media.clone(), cache.to_path_buf());
+    tokio::task::spawn_blocking(move || make(&media, &cache))
+        .await
+        .unwrap_or_else(|_| Err("it could not be changed: its decoder failed".to_string()))
+}
+
+/// The same on this thread.
+///
+/// # Errors
+/// As [`made`].
+pub fn make(media: &Media, cache: &Path) -> Result<Media, String> {
+    let Some(fit) = &media.fit else { return Ok(media.clone()) };
+    let decided = canonical(&serde_json::json!({ "of": media.sha256, "fit": fit, "version": VERSION }));
+    let end = media.mime.rsplit('/').next().unwrap_or_default().replace("jpeg", "jpg");
+    let directory = cache.join("fitted");
+    let path = directory.join(format!("{}.{end}", sha256(decided.as_bytes())));
+    if let Some(kept) = kept(&path, media) {
+        return Ok(kept);
+    }
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(kept) = kept(&path, media) {
+        return Ok(kept);
+    }
+    let source = read(media)?;
+    let bytes = match fit {
+        Fit::Clean => clean::clean(&media.mime, &source)?,
+        Fit::Remake(remake) => drawn(source, remake)?,
+    };
+    write(&directory, &path, &bytes)
+        .map_err(|error| format!("it could not be kept in `{}`: {error}", directory.display()))?;
+    sweep(&directory, &path);
+    kept(&path, media).ok_or_else(|| "what was made of it is no picture; this is a defect of xpost".to_string())
+}
+
+/// The whole file, if it still is the one that was planned with.
+fn read(media: &Media) -> Result<Vec<u8>, String> {
+    let fail = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file any more".to_string(),
+        _ => format!("it cannot be read: {error}"),
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(&media.path).map_err(fail)?;
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > MOST_BYTES || sha256(&bytes) != media.sha256 {
+        return Err("the file changed since the post was planned; publish it again".to_string());
+    }
+    Ok(bytes)
+}
+
+fn drawn(source: Vec<u8>, remake: &Remake) -> Result<Vec<u8>, String> {
+    let probed = probe(std::io::Cursor::new(&source), source.len() as u64)?;
+    let exif = if remake.keep { clean::exif_upright(probed.mime, &source) } else { None };
+    let picture = decode::decode(source, &probed)?;
+    encode::encode(picture, remake, &probed.about, exif.as_deref())
+}
+
+/// What was made before, if it is there and whole.
+fn kept(path: &Path, media: &Media) -> Option<Media> {
+    let file = File::options().read(true).write(true).open(path).ok()?;
+    // what is used stays
+    drop(file.set_modified(SystemTime::now()));
+    drop(file);
+    let found = file::inspect(path).ok().filter(|found| found.mime == media.mime)?;
+    Some(Media { name: media.name.clone(), fit: None, ..found })
+}
+
+/// At once or not at all, and for nobody else to read: the picture may be from a place that only its owner can read.
+fn write(directory: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    fs::create_dir_all(directory)?;
+    let part = path.with_extension(format!("{}.part", std::process::id()));
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&part).and_then(|mut file| file.write_all(bytes)).and_then(|()| fs::rename(&part, path));
+    if written.is_err() {
+        // a leftover would only be rubbish in the cache
+        drop(fs::remove_file(&part));
+    }
+    written
+}
+
+/// Removes what was not used for longest while there is too much, and what a dead process left. Whatever cannot be removed stays.
+fn sweep(directory: &Path, fresh: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let about = entry.metadata().ok().filter(fs::Metadata::is_file)?;
+            Some((about.modified().ok()?, about.len(), entry.path()))
+        })
+        .collect();
+    files.sort();
+    let mut total: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
+    let now = SystemTime::now();
+    for (used, bytes, path) in files {
+        let old = now.duration_since(used).is_ok_and(|age| age > IN_USE);
+        let rest = path.extension().is_some_and(|end| end == "part");
+        if old && path != fresh && (rest || total > MOST_KEPT) && fs::remove_file(&path).is_ok() {
+            total = total.saturating_sub(bytes);
+        }
+    }
+}
