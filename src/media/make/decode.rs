@@ -11,9 +11,6 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 use crate::media::fit::MOST_PIXELS;
 use crate::media::probe::Probed;
 
-/// What a decoder may take beside the pixels themselves.
-const ROOM: u64 = 256 * 1024 * 1024;
-
 /// A picture as it was stored: not turned yet, in its own colours.
 pub(super) struct Picture {
     /// `ImageRgb8` or `ImageRgba8`; RGBA only where something really is see-through.
@@ -30,7 +27,7 @@ fn damaged(error: impl std::fmt::Display) -> String {
 ///
 /// # Errors
 /// It is damaged, or larger than it said.
-pub(super) fn decode(bytes: Vec<u8>, probed: &Probed) -> Result<Picture, String> {
+pub(super) fn decode(bytes: &[u8], probed: &Probed) -> Result<Picture, String> {
     let pixels = probed.pixels.map_or(0, |(width, height)| u64::from(width) * u64::from(height));
     if pixels == 0 || pixels > MOST_PIXELS {
         return Err(format!(
@@ -39,23 +36,21 @@ pub(super) fn decode(bytes: Vec<u8>, probed: &Probed) -> Result<Picture, String>
             MOST_PIXELS / 1_000_000
         ));
     }
-    if probed.mime == "image/jpeg" { jpeg(&bytes) } else { other(&bytes, probed.mime) }
+    if probed.mime == "image/jpeg" { jpeg(bytes) } else { other(bytes, probed.mime) }
 }
 
 fn other(bytes: &[u8], mime: &str) -> Result<Picture, String> {
     let format = ImageFormat::from_mime_type(mime).ok_or("this kind of file cannot be decoded")?;
     let mut decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(damaged)?;
     let (width, height) = decoder.dimensions();
-    let most = u64::from(width) * u64::from(height) * 8;
-    if most > MOST_PIXELS * 8 {
+    if u64::from(width) * u64::from(height) > MOST_PIXELS {
         return Err(damaged("it is larger than its header says"));
     }
-    let mut limits = image::Limits::default();
-    limits.max_alloc = Some(most + ROOM);
-    decoder.set_limits(limits).map_err(damaged)?;
     let profile = decoder.icc_profile().ok().flatten();
     let grey = !decoder.color_type().has_color();
-    let pixels = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    drop(decoder);
+    // all at once: so it is compiled for speed, in the library, and within the library's own limit of memory (512 MB)
+    let pixels = image::load_from_memory_with_format(bytes, format).map_err(damaged)?;
     let pixels = if pixels.color().has_alpha() {
         let pixels = pixels.into_rgba8();
         if pixels.as_raw().chunks_exact(4).all(|pixel| pixel[3] == 255) {
@@ -81,17 +76,17 @@ fn jpeg(bytes: &[u8]) -> Result<Picture, String> {
     let stored = decoder.input_colorspace().unwrap_or(ColorSpace::YCbCr);
     let profile = decoder.icc_profile();
     let inks = matches!(stored, ColorSpace::CMYK | ColorSpace::YCCK);
-    decoder.set_options(options.jpeg_set_out_colorspace(if inks { stored } else { ColorSpace::RGB }));
+    if !inks {
+        drop(decoder);
+        let pixels = image::load_from_memory_with_format(bytes, ImageFormat::Jpeg).map_err(damaged)?;
+        return Ok(Picture { pixels: DynamicImage::ImageRgb8(pixels.into_rgb8()), profile });
+    }
+    decoder.set_options(options.jpeg_set_out_colorspace(stored));
     let raw = decoder.decode().map_err(damaged)?;
-    drop(decoder);
-    let (rgb, profile) = if inks {
-        (printed(raw, width, stored == ColorSpace::YCCK, adobe(bytes), profile.as_deref()), None)
-    } else {
-        (raw, profile)
-    };
+    let rgb = printed(raw, width, stored == ColorSpace::YCCK, adobe(bytes), profile.as_deref());
     let pixels: RgbImage = ImageBuffer::from_raw(width as u32, height as u32, rgb)
         .ok_or("the picture is damaged: there is less of it than its header says")?;
-    Ok(Picture { pixels: DynamicImage::ImageRgb8(pixels), profile })
+    Ok(Picture { pixels: DynamicImage::ImageRgb8(pixels), profile: None })
 }
 
 /// Whether Adobe's mark is there: its inks are stored the other way round.

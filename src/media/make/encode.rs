@@ -27,20 +27,24 @@ const SAMPLE: usize = 1_000_000;
 ///
 /// # Errors
 /// It cannot be got below the bytes.
-pub(super) fn encode(picture: Picture, remake: &Remake, about: &About, exif: Option<&[u8]>) -> Result<Vec<u8>, String> {
-    let Picture { mut pixels, profile } = picture;
+pub(super) fn encode(
+    picture: &Picture,
+    remake: &Remake,
+    about: &About,
+    exif: Option<&[u8]>,
+) -> Result<Vec<u8>, String> {
     let turned = Orientation::from_exif(about.turned).unwrap_or(Orientation::NoTransforms);
-    if remake.kind == Kind::Jpeg && pixels.color().has_alpha() {
-        pixels = on_white(&pixels);
-    }
     // the large one is turned only when it is small
     let across = about.turned >= 5;
     let sized = |width: u32, height: u32| if across { (height, width) } else { (width, height) };
     let (mut width, mut height) = (remake.width, remake.height);
     let (small_width, small_height) = sized(width, height);
-    pixels = resized(pixels, small_width, small_height)?;
-    if let Some(profile) = profile {
-        to_srgb(&mut pixels, &profile);
+    let mut pixels = resized(&picture.pixels, small_width, small_height)?;
+    if let Some(profile) = &picture.profile {
+        to_srgb(&mut pixels, profile);
+    }
+    if remake.kind == Kind::Jpeg && pixels.color().has_alpha() {
+        pixels = on_white(&pixels);
     }
     pixels.apply_orientation(turned);
     let budget = usize::try_from(remake.bytes).ok().filter(|bytes| *bytes > 0).unwrap_or(usize::MAX);
@@ -70,7 +74,7 @@ pub(super) fn encode(picture: Picture, remake: &Remake, about: &About, exif: Opt
             break;
         }
         (width, height) = (side(width), side(height));
-        pixels = resized(pixels, width, height)?;
+        pixels = resized(&pixels, width, height)?;
     }
     Err(format!("it cannot be made as small as {budget} bytes"))
 }
@@ -88,9 +92,9 @@ fn on_white(pixels: &DynamicImage) -> DynamicImage {
     DynamicImage::ImageRgb8(flat)
 }
 
-fn resized(pixels: DynamicImage, width: u32, height: u32) -> Result<DynamicImage, String> {
+fn resized(pixels: &DynamicImage, width: u32, height: u32) -> Result<DynamicImage, String> {
     if (pixels.width(), pixels.height()) == (width, height) {
-        return Ok(pixels);
+        return Ok(pixels.clone());
     }
     let fail = |error: &dyn std::fmt::Display| format!("it could not be made smaller: {error}");
     let kind = if pixels.color().has_alpha() { PixelType::U8x4 } else { PixelType::U8x3 };
@@ -152,7 +156,7 @@ fn jpeg(
     let guess = |quality: u8| -> Result<f64, String> {
         Ok(write_jpeg(&sample, width, rows, quality, drawn, None)?.len() as f64 * share)
     };
-    let (mut good, mut bad) = (WORST, BEST + 1);
+    let (mut good, mut bad) = if guess(BEST)? <= room as f64 { (BEST, BEST + 1) } else { (WORST, BEST) };
     while bad - good > 1 {
         let middle = good + (bad - good) / 2;
         if guess(middle)? <= room as f64 { good = middle } else { bad = middle }

@@ -7,11 +7,12 @@ mod encode;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::fit::{Fit, MOST_BYTES, Remake};
-use super::probe::probe;
+use super::probe::{Probed, probe};
 use super::{Media, file};
 use crate::draft::{canonical, sha256};
 
@@ -22,8 +23,18 @@ const IN_USE: Duration = Duration::from_secs(600);
 /// Part of the cache's keys: raised when the same decision would give another picture.
 const VERSION: u32 = 1;
 
-/// One picture at a time: each takes hundreds of megabytes, and whoever waits for the same one finds it in the cache.
-static ONE: Mutex<()> = Mutex::new(());
+/// One picture at a time: each takes hundreds of megabytes, and whoever waits for the same one finds it in the cache, or at least
+/// decoded.
+static ONE: Mutex<Option<Decoded>> = Mutex::new(None);
+/// How many wait for it; with none, the decoded picture is dropped.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// The picture that was decoded last.
+struct Decoded {
+    sha256: String,
+    probed: Probed,
+    picture: decode::Picture,
+}
 
 /// Makes what was decided for this medium, or finds it in `cache` where it was made before. Gives the file to upload with its own
 /// size and hash; a medium that goes as it is comes back unchanged.
@@ -53,19 +64,29 @@ pub fn make(media: &Media, cache: &Path) -> Result<Media, String> {
     if let Some(kept) = kept(&path, media) {
         return Ok(kept);
     }
-    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(kept) = kept(&path, media) {
-        return Ok(kept);
+    WAITING.fetch_add(1, Ordering::SeqCst);
+    let mut last = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    WAITING.fetch_sub(1, Ordering::SeqCst);
+    let made = match kept(&path, media) {
+        Some(kept) => Ok(kept),
+        None => fresh(media, fit, &directory, &path, &mut last),
+    };
+    if WAITING.load(Ordering::SeqCst) == 0 {
+        *last = None;
     }
+    made
+}
+
+fn fresh(media: &Media, fit: &Fit, directory: &Path, path: &Path, last: &mut Option<Decoded>) -> Result<Media, String> {
     let source = read(media)?;
     let bytes = match fit {
         Fit::Clean => clean::clean(&media.mime, &source)?,
-        Fit::Remake(remake) => drawn(source, remake)?,
+        Fit::Remake(remake) => drawn(media, source, remake, last)?,
     };
-    write(&directory, &path, &bytes)
+    write(directory, path, &bytes)
         .map_err(|error| format!("it could not be kept in `{}`: {error}", directory.display()))?;
-    sweep(&directory, &path);
-    kept(&path, media).ok_or_else(|| "what was made of it is no picture; this is a defect of xpost".to_string())
+    sweep(directory, path);
+    kept(path, media).ok_or_else(|| "what was made of it is no picture; this is a defect of xpost".to_string())
 }
 
 /// The whole file, if it still is the one that was planned with.
@@ -83,11 +104,19 @@ fn read(media: &Media) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-fn drawn(source: Vec<u8>, remake: &Remake) -> Result<Vec<u8>, String> {
-    let probed = probe(std::io::Cursor::new(&source), source.len() as u64)?;
-    let exif = if remake.keep { clean::exif_upright(probed.mime, &source) } else { None };
-    let picture = decode::decode(source, &probed)?;
-    encode::encode(picture, remake, &probed.about, exif.as_deref())
+fn drawn(media: &Media, source: Vec<u8>, remake: &Remake, last: &mut Option<Decoded>) -> Result<Vec<u8>, String> {
+    let decoded = match last.take().filter(|decoded| decoded.sha256 == media.sha256) {
+        Some(decoded) => decoded,
+        None => {
+            let probed = probe(std::io::Cursor::new(&source), source.len() as u64)?;
+            let picture = decode::decode(&source, &probed)?;
+            Decoded { sha256: media.sha256.clone(), probed, picture }
+        }
+    };
+    let exif = if remake.keep { clean::exif_upright(decoded.probed.mime, &source) } else { None };
+    drop(source);
+    let decoded = last.insert(decoded);
+    encode::encode(&decoded.picture, remake, &decoded.probed.about, exif.as_deref())
 }
 
 /// What was made before, if it is there and whole.
