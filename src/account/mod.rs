@@ -24,7 +24,7 @@ use crate::net::Fault;
 use crate::store::Account;
 
 pub use chain::{Chain, FieldsOf, Given, SecretField, missing, variable};
-pub use config::{Config, LimitOverrides, People, limits_of};
+pub use config::{Config, HostSettings, LimitOverrides, People, limits_of};
 
 pub use project::{Declared, Known, Project};
 pub use targets::{Book, Target, valid_name};
