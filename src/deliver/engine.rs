@@ -1,7 +1,7 @@
 //! The engine: one worker for each account, all of them at once.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::owner::Owner;
 use super::worker::Worker;
 use crate::account::Vault;
+use crate::host::MediaHost;
 use crate::net::{Door, Effect, Fault};
 use crate::platform::{self, Platform};
 use crate::store::{self, Home, Scope, Store};
@@ -96,6 +97,7 @@ struct Inner {
     locks: PathBuf,
     owner: Owner,
     options: Options,
+    host: OnceLock<MediaHost>,
 }
 
 /// A store's trouble as a fault. Nothing was sent by it.
@@ -117,7 +119,19 @@ impl Engine {
     ) -> Result<Engine, Fault> {
         let locks = home.locks();
         let owner = Owner::new(&locks)?;
-        Ok(Engine { inner: Arc::new(Inner { store, door, vault, locks, owner, options }) })
+        Ok(Engine { inner: Arc::new(Inner { store, door, vault, locks, owner, options, host: OnceLock::new() }) })
+    }
+
+    /// Gives the engine a media host, once, for networks that take nothing but public URLs.
+    #[must_use]
+    pub fn hosted_by(self, host: MediaHost) -> Engine {
+        drop(self.inner.host.set(host));
+        self
+    }
+
+    /// The media host, if there is one.
+    pub fn media_host(&self) -> Option<&MediaHost> {
+        self.inner.host.get()
     }
 
     pub fn store(&self) -> &Store {
