@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::Utc;
 use url::Url;
 
-use super::{MediaHost, Placed, Way, name_for, on_loopback, ours, plain};
+use super::{MediaHost, Placed, Way, hide, name_for, on_loopback, ours, plain};
 use crate::draft::sha256;
 use crate::media::Media;
 use crate::net::{Door, Fault, Kind, Request};
@@ -68,7 +68,7 @@ impl MediaHost {
             (Way::S3(s3), _) => s3.address(&row.name, row.signed_at).await?,
             (_, url) => Url::parse(url).map_err(|error| Fault::local(format!("it gave no address: {error}")))?,
         };
-        self.hide(&address);
+        hide(&address, &self.redactor);
         let shown = self.redactor.clean(&address[..url::Position::AfterPath]);
         let here = address.scheme() == "http" && on_loopback(&address);
         let secret = secrecy::SecretString::from(address.to_string());

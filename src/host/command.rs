@@ -127,18 +127,18 @@ fn output(program: &str, arguments: &[String], limit: Duration) -> Result<String
             }
         }
     };
+    // a child of the command may still hold the pipe open
+    let rest = end.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(200), Duration::from_secs(10));
+    let bytes = printed.recv_timeout(rest);
+    // one that prints without end dies of the closed pipe
+    if matches!(&bytes, Ok(Ok(bytes)) if bytes.len() as u64 > MOST) {
+        return Err(failed("it printed more than 8 kB".into()));
+    }
     if !status.success() {
         return Err(failed(format!("it ended with {status}")));
     }
-    // a child of the command may still hold the pipe open
-    let bytes = printed
-        .recv_timeout(
-            end.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(200), Duration::from_secs(10)),
-        )
+    let bytes = bytes
         .map_err(|_| failed("it ended, but its output did not".into()))?
         .map_err(|error| failed(error.to_string()))?;
-    if bytes.len() as u64 > MOST {
-        return Err(failed("it printed more than 8 kB".into()));
-    }
     String::from_utf8(bytes).map_err(|_| failed("it printed something that is not UTF-8".into()))
 }

@@ -74,7 +74,7 @@ pub struct MediaHost {
 }
 
 enum Way {
-    S3(s3::S3),
+    S3(Box<s3::S3>),
     Command(command::Command),
     Directory(directory::Directory),
 }
@@ -113,7 +113,7 @@ impl MediaHost {
         let way = match named.as_slice() {
             ["endpoint"] => {
                 let keys = Keys::new(settings, home, redactor.clone()).map_err(wrong)?;
-                Way::S3(s3::S3::new(settings, keep, keys).map_err(wrong)?)
+                Way::S3(Box::new(s3::S3::new(settings, keep, keys).map_err(wrong)?))
             }
             ["command"] => Way::Command(command::Command::new(settings).map_err(wrong)?),
             ["directory"] => Way::Directory(directory::Directory::new(settings).map_err(wrong)?),
@@ -177,7 +177,7 @@ impl MediaHost {
         if let Some(mut url) = placed.url {
             let whole = SecretString::from(url.to_string());
             if url.query().is_some() || url.fragment().is_some() {
-                self.hide(&url);
+                hide(&url, &self.redactor);
                 self.whole.lock().unwrap_or_else(PoisonError::into_inner).insert(id, whole);
                 // the mark of an address that is not whole
                 url.set_query(Some(""));
@@ -253,22 +253,11 @@ impl MediaHost {
         match &self.way {
             Way::S3(s3) => {
                 let url = s3.address(&row.name, row.signed_at).await.map_err(|fault| ours(fault, &self.redactor))?;
-                self.hide(&url);
+                hide(&url, &self.redactor);
                 Ok(Some(SecretString::from(url.to_string())))
             }
             _ if row.url.is_empty() || row.url.ends_with('?') => Ok(None),
             _ => Ok(Some(SecretString::from(row.url.clone()))),
-        }
-    }
-
-    /// What makes an address more than a place is a secret.
-    fn hide(&self, url: &Url) {
-        let query = url.query().into_iter().chain(url.fragment());
-        for part in query {
-            self.redactor.learn(&SecretString::from(part.to_string()));
-        }
-        for (_, value) in url.query_pairs().filter(|(_, value)| value.len() >= 16) {
-            self.redactor.learn(&SecretString::from(value.into_owned()));
         }
     }
 
@@ -353,6 +342,16 @@ fn on_loopback(url: &Url) -> bool {
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
         Some(url::Host::Domain(name)) => name == "localhost",
         None => false,
+    }
+}
+
+/// What makes an address more than a place is a secret, whole and in parts: a storage's answer may quote the signature alone.
+fn hide(url: &Url, redactor: &Redactor) {
+    for part in url.query().into_iter().chain(url.fragment()) {
+        redactor.learn(&SecretString::from(part.to_string()));
+    }
+    for (_, value) in url.query_pairs().filter(|(_, value)| value.len() >= 20) {
+        redactor.learn(&SecretString::from(value.into_owned()));
     }
 }
 

@@ -9,7 +9,7 @@ use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
 use secrecy::SecretString;
 use url::Url;
 
-use super::{Keys, MOST_SIGNED, Placed, on_loopback, web_address, web_place};
+use super::{Keys, MOST_SIGNED, Placed, hide, on_loopback, web_address, web_place};
 use crate::account::HostSettings;
 use crate::media::Media;
 use crate::net::{Answer, Body, Door, Effect, Fault, FilePart, Kind, Method, Request, by_status, one_line};
@@ -87,7 +87,7 @@ impl S3 {
                 let mut action = PutObject::new(&self.bucket, Some(&credentials), &key);
                 action.headers_mut().insert("content-type", media.mime.as_str());
                 action.headers_mut().insert("cache-control", cache.as_str());
-                hidden(Method::PUT, &action.sign_with_time(HOLDS, &now))
+                hidden(door, Method::PUT, &action.sign_with_time(HOLDS, &now))
                     .header("cache-control", cache.as_str())
                     .body(Body::File(part.clone()))
                     .timeout(timeout)
@@ -102,6 +102,7 @@ impl S3 {
         let credentials = self.keys.get().await?;
         let sign = |now| {
             hidden(
+                door,
                 Method::DELETE,
                 &DeleteObject::new(&self.bucket, Some(&credentials), &key).sign_with_time(HOLDS, &now),
             )
@@ -162,7 +163,8 @@ fn stamp(at: DateTime<Utc>) -> Timestamp {
 }
 
 /// A request whose signature no log shows.
-fn hidden(method: Method, signed: &Url) -> Request {
+fn hidden(door: &Door, method: Method, signed: &Url) -> Request {
+    hide(signed, door.redactor());
     let query = SecretString::from(signed.query().unwrap_or_default().to_string());
     let place = &signed[..url::Position::AfterPath];
     Request::new(method, format!("{place}?{{secret}}")).secret_path(&query)
