@@ -41,7 +41,11 @@ pub fn engine(world: &World, patience: Patience) -> Result<Engine, Trouble> {
     if let Some(patience) = patience.0 {
         options.patience = patience;
     }
-    Ok(Engine::new(world.store()?, world.door()?, Arc::new(world.chain()?), world.home()?, options)?)
+    let engine = Engine::new(world.store()?, world.door()?, Arc::new(world.chain()?), world.home()?, options)?;
+    Ok(match super::media_host::of(world)? {
+        Some(host) => engine.hosted_by(host),
+        None => engine,
+    })
 }
 
 /// Works until nothing in the scope can be done now, showing what happens. `true`: it was interrupted.

@@ -14,9 +14,13 @@ use crate::store::{Account, SecretSource, Store};
 /// Look at settings, store, keyring, accounts and what is waiting, and say what to do
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Asks no network; `xpost account check` does.\n\nExamples:\n  xpost doctor\n  xpost doctor --json | jq '.checks[] | select(.state != \"ok\")'"
+    after_help = "Asks no network; `xpost account check` does. The media host is tried.\n\nExamples:\n  xpost doctor\n  xpost doctor --json | jq '.checks[] | select(.state != \"ok\")'"
 )]
-pub struct Args {}
+pub struct Args {
+    /// Try no media host
+    #[arg(long)]
+    offline: bool,
+}
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +46,8 @@ impl Checks {
     }
 }
 
-pub fn run(_: Args, world: &World) -> Result<Exit, Trouble> {
-    let checks = block_on(async { Ok(examine(world).await) })?;
+pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
+    let checks = block_on(async { Ok(examine(world, args.offline).await) })?;
     let worst = |state| checks.0.iter().any(|check| check.state == state);
     if world.out.json {
         let checks: Vec<_> = checks
@@ -79,7 +83,7 @@ pub fn run(_: Args, world: &World) -> Result<Exit, Trouble> {
     Ok(if worst(State::Fail) { Exit::Error } else { Exit::Done })
 }
 
-async fn examine(world: &World) -> Checks {
+async fn examine(world: &World, offline: bool) -> Checks {
     let mut checks = Checks::default();
     settings(world, &mut checks);
     let store = store(world, &mut checks).await;
@@ -93,6 +97,13 @@ async fn examine(world: &World) -> Checks {
     }
     for account in &accounts {
         examine_account(account, world, &mut checks).await;
+    }
+    match super::media_host::examine(world, offline).await {
+        None => {}
+        Some(Ok((says, well))) => {
+            checks.add("media host", if well { State::Ok } else { State::Warn }, says, None);
+        }
+        Some(Err((says, next))) => checks.add("media host", State::Fail, says, next),
     }
     if let Some(store) = store {
         waiting(&store, &mut checks).await;

@@ -22,6 +22,7 @@ mod doctor;
 mod history;
 mod input;
 mod man;
+mod media_host;
 mod mock;
 pub mod out;
 mod planning;
@@ -107,6 +108,7 @@ enum Verb {
     Cancel(cancel::Args),
     Delete(delete::Args),
     Platforms(platforms::Args),
+    MediaHost(media_host::Args),
     Doctor(doctor::Args),
     Backup(backup::Args),
     Mock(mock::Args),
@@ -157,6 +159,7 @@ fn dispatch(verb: Verb, world: &world::World) -> Result<Exit, Trouble> {
         Verb::Cancel(args) => cancel::run(args, world),
         Verb::Delete(args) => delete::run(args, world),
         Verb::Platforms(args) => platforms::run(args, world),
+        Verb::MediaHost(args) => media_host::run(args, world),
         Verb::Doctor(args) => doctor::run(args, world),
         Verb::Backup(args) => backup::run(args, world),
         Verb::Mock(args) => mock::run(args, world),
