@@ -10,6 +10,7 @@
 //! | [`deliver`] | outbox to platform: claim, verdict, recover, resolve; the only room that decides about retries |
 //! | [`plan`] | draft x facts x platform -> plan; pure |
 //! | [`platform`] | the contract, the list, one folder for each network |
+//! | [`host`] | where media get a public URL, for networks that take nothing else |
 //! | [`account`] | accounts, groups, the secret chain |
 //! | [`store`] | everything that is kept; the only room with SQL |
 //! | [`draft`], [`media`] | what was written: Markdown, images, link cards |
@@ -21,6 +22,7 @@ pub mod account;
 pub mod cli;
 pub mod deliver;
 pub mod draft;
+pub mod host;
 pub mod login;
 pub mod media;
 pub mod mock;

@@ -70,6 +70,10 @@ fn every_document_is_valid() {
     take(&["history", "show", "999"]);
     take(&["doctor"]);
     take(&["backup", "copy.db"]);
+    let settings = "[media_host]\nendpoint = 'https://s3.example.org'\nbucket = 'm'\nsecret = 'file'\n";
+    std::fs::write(machine.home().join("config.toml"), settings).unwrap();
+    take(&["media-host", "logout"]);
+    std::fs::remove_file(machine.home().join("config.toml")).unwrap();
     take(&["demo", "--delay", "0"]);
     documents.push(mock(&machine));
     for document in &documents {

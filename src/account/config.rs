@@ -34,6 +34,37 @@ pub struct Config {
     pub apps: BTreeMap<String, AppSettings>,
     /// `[accounts.NAME]`.
     pub accounts: BTreeMap<String, AccountConfig>,
+    /// `[media_host]`: where media are put for networks that take nothing but a public URL.
+    pub media_host: Option<HostSettings>,
+}
+
+/// `[media_host]`, as it is written; [`crate::host::MediaHost::new`] says what is wrong with it. Never holds a secret.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HostSettings {
+    /// S3: `https://s3.eu-central-1.amazonaws.com`, and what is there.
+    pub endpoint: Option<String>,
+    pub bucket: Option<String>,
+    /// Default `us-east-1`, which is what many others than AWS want.
+    pub region: Option<String>,
+    /// `ENDPOINT/BUCKET/NAME` instead of `BUCKET.ENDPOINT/NAME`.
+    pub path_style: Option<bool>,
+    /// Before each name: `xpost/`.
+    pub prefix: Option<String>,
+    /// Where the bucket can be read by anybody; without it, addresses are signed.
+    pub public_url: Option<String>,
+    /// Where the two keys are: `keyring` (the default), `file` or `env`.
+    pub secret: Option<String>,
+    /// Or a program that prints them as JSON.
+    pub secret_command: Option<Vec<String>>,
+    /// A program that puts `{file}` somewhere and prints its URL; and one that removes `{name}` or `{url}`.
+    pub command: Option<Vec<String>>,
+    pub remove_command: Option<Vec<String>>,
+    /// A directory of this machine, and where the world sees it.
+    pub directory: Option<PathBuf>,
+    pub url_prefix: Option<String>,
+    /// How long media stay if a network does not say that it has fetched them: `24h`.
+    pub keep: Option<String>,
 }
 
 /// What this machine knows of one account beside the account itself.
@@ -147,7 +178,7 @@ mod tests {
         }
         let known = read("colour = 1\n").unwrap_err().to_string();
         assert!(
-            known.ends_with("known are `to`, `zone`, `require_alt`, `keep_metadata`, `wait`, `people`, `limits`, `apps`, `accounts`"),
+            known.ends_with("known are `to`, `zone`, `require_alt`, `keep_metadata`, `wait`, `people`, `limits`, `apps`, `accounts`, `media_host`"),
             "{known}"
         );
     }

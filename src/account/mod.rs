@@ -30,7 +30,7 @@ use crate::store::Account;
 pub use apps::{AppSettings, OwnApp, app_variable, own_app};
 pub use backend::{pack, unpack};
 pub use chain::{Chain, FieldsOf, Given, SecretField, missing, variable};
-pub use config::{AccountConfig, CA_FILE, Config, LimitOverrides, People, limits_of};
+pub use config::{AccountConfig, CA_FILE, Config, HostSettings, LimitOverrides, People, limits_of};
 
 pub use project::{Declared, Known, Project};
 pub use rotate::{Notice, Notices, Rotation};

@@ -50,7 +50,11 @@ pub fn engine_through(world: &World, patience: Patience, door: Arc<Door>) -> Res
     let named = world.config()?.accounts.iter();
     let ca_files = named.filter_map(|(name, account)| Some((name.clone(), account.ca_file.clone()?))).collect();
     let engine = Engine::new(world.store()?, door, Arc::new(world.chain()?), world.home()?, options)?;
-    Ok(engine.with_ca_files(ca_files))
+    let engine = engine.with_ca_files(ca_files);
+    Ok(match super::media_host::of(world)? {
+        Some(host) => engine.hosted_by(host),
+        None => engine,
+    })
 }
 
 /// Works until nothing in the scope can be done now, showing what happens. `true`: it was interrupted.

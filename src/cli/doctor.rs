@@ -134,6 +134,13 @@ async fn examine(world: &World, ask: bool, warn: TimeDelta) -> Checks {
         Ok((looked, door)) => findings(world, looked, &door, ask, warn, &mut checks),
         Err(trouble) => checks.add("accounts", State::Fail, trouble.message, trouble.next.as_deref()),
     }
+    match super::media_host::examine(world, !ask).await {
+        None => {}
+        Some(Ok((says, well))) => {
+            checks.add("media host", if well { State::Ok } else { State::Warn }, says, None);
+        }
+        Some(Err((says, next))) => checks.add("media host", State::Fail, says, next),
+    }
     if let Some(store) = store {
         waiting(&store, &mut checks).await;
     }

@@ -28,6 +28,7 @@ mod input;
 mod login;
 mod man;
 mod media;
+mod media_host;
 mod mock;
 pub mod out;
 mod person;
@@ -116,6 +117,7 @@ enum Verb {
     Delete(delete::Args),
     Media(media::Args),
     Platforms(platforms::Args),
+    MediaHost(media_host::Args),
     Doctor(doctor::Args),
     Backup(backup::Args),
     Mock(mock::Args),
@@ -167,6 +169,7 @@ fn dispatch(verb: Verb, world: &world::World) -> Result<Exit, Trouble> {
         Verb::Delete(args) => delete::run(args, world),
         Verb::Media(args) => media::run(args, world),
         Verb::Platforms(args) => platforms::run(args, world),
+        Verb::MediaHost(args) => media_host::run(args, world),
         Verb::Doctor(args) => doctor::run(args, world),
         Verb::Backup(args) => backup::run(args, world),
         Verb::Mock(args) => mock::run(args, world),

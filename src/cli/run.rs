@@ -32,6 +32,9 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
         let outcomes = delivery::outcomes(&store, &posts, Some(&only)).await?;
         delivery::ending(&outcomes, &store, world).await;
         let taken_back = if interrupted { Vec::new() } else { expired(&engine, &store).await? };
+        if !interrupted {
+            super::media_host::sweep(&engine, world).await;
+        }
         if outcomes.is_empty() && taken_back.is_empty() && !world.out.json {
             world.out.note("nothing is due");
         }

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::owner::Owner;
 use super::worker::Worker;
 use crate::account::Vault;
+use crate::host::MediaHost;
 use crate::net::{Door, Effect, Fault};
 use crate::platform::{self, Platform};
 use crate::store::{self, Home, Scope, Store};
@@ -100,6 +101,7 @@ struct Inner {
     options: Options,
     /// CA files by account, where the user's settings name one.
     ca_files: OnceLock<BTreeMap<String, PathBuf>>,
+    host: OnceLock<MediaHost>,
 }
 
 /// A store's trouble as a fault. Nothing was sent by it.
@@ -121,7 +123,19 @@ impl Engine {
     ) -> Result<Engine, Fault> {
         let locks = home.locks();
         let owner = Owner::new(&locks)?;
-        Ok(Engine { inner: Arc::new(Inner { store, door, vault, locks, cache: home.cache(), owner, options, ca_files: OnceLock::new() }) })
+        Ok(Engine {
+            inner: Arc::new(Inner {
+                store,
+                door,
+                vault,
+                locks,
+                cache: home.cache(),
+                owner,
+                options,
+                ca_files: OnceLock::new(),
+                host: OnceLock::new(),
+            }),
+        })
     }
 
     /// The same, with the PEM files that the user's settings name for accounts; said once, before anything is done. An account's own
@@ -136,6 +150,18 @@ impl Engine {
     pub(super) fn ca_file(&self, account: &str) -> Option<PathBuf> {
         let files = self.inner.ca_files.get()?;
         files.iter().find(|(name, _)| name.eq_ignore_ascii_case(account)).map(|(_, path)| path.clone())
+    }
+
+    /// Gives the engine a media host, once, for networks that take nothing but public URLs.
+    #[must_use]
+    pub fn hosted_by(self, host: MediaHost) -> Engine {
+        drop(self.inner.host.set(host));
+        self
+    }
+
+    /// The media host, if there is one.
+    pub fn media_host(&self) -> Option<&MediaHost> {
+        self.inner.host.get()
     }
 
     pub fn store(&self) -> &Store {

@@ -17,7 +17,8 @@ use super::session::Session;
 use super::verdict::{Phase, Situation, TRIES, Verdict, next_try, verdict};
 use super::worker::Worker;
 use crate::account::Secrets;
-use crate::media;
+use crate::host::{self, Hosted};
+use crate::media::{self, Media};
 use crate::net::{Effect, Fault, Kind};
 use crate::platform::{Cx, Find, Found, Post, Ready, Receipt, Repeat, Sink};
 use crate::store::{Account, Claimed, Settled, Try};
@@ -474,6 +475,18 @@ impl Sink for PartSink<'_> {
     ) -> Result<(), Fault> {
         let store = self.worker.engine.store();
         store.remember_upload(self.account.id, sha256, kind, remote.clone(), until).await.map_err(store_fault)
+    }
+
+    async fn public_url(&self, media: &Media) -> Result<Hosted, Fault> {
+        let engine = &self.worker.engine;
+        let host = engine.media_host().ok_or_else(host::none)?;
+        host.public_url(engine.door(), engine.store(), media, self.claimed.part.id).await
+    }
+
+    async fn fetched(&self, media: &Media) -> Result<(), Fault> {
+        let engine = &self.worker.engine;
+        let Some(host) = engine.media_host() else { return Ok(()) };
+        host.fetched(engine.door(), engine.store(), media, self.claimed.part.id).await
     }
 
     fn progress(&self, what: &str) {

@@ -13,6 +13,7 @@ use super::fit::{self, PlanNote};
 use super::spec::Server;
 use super::spec::{Limits, Repeat, Spec};
 use crate::draft::{CardChoice, Overflow, Poll, Visibility};
+use crate::host::{self, Hosted};
 use crate::login::{self, Desk, Facts, Login, Nobody};
 use crate::media::{Card as LinkCard, Media};
 use crate::net::{Answer, Door, Fault, Request, by_status};
@@ -463,6 +464,16 @@ pub trait Sink: Sync + Send {
         remote: &Value,
         until: DateTime<Utc>,
     ) -> Result<(), Fault>;
+    /// Puts a medium where the network can fetch it, for this part. See [`Cx::public_url`].
+    async fn public_url(&self, media: &Media) -> Result<Hosted, Fault> {
+        let _ = media;
+        Err(host::none())
+    }
+    /// The network has fetched it for this part. See [`Cx::fetched`].
+    async fn fetched(&self, media: &Media) -> Result<(), Fault> {
+        let _ = media;
+        Ok(())
+    }
     /// Tells the person at the terminal what is going on: `uploading crab.png`.
     fn progress(&self, what: &str);
 }
@@ -598,6 +609,32 @@ impl Cx<'_> {
             secrets.extend(renewed.iter().map(|(name, secret)| (name.clone(), secret.clone())));
         }
         self.sink.keep(&renewed).await
+    }
+
+    /// A public address of a medium, for networks that take nothing else: the file is put to the user's media host, once however often
+    /// and by however many accounts it is asked for. May be signed: it goes to the network and nowhere else, least of all into a
+    /// checkpoint; ask for it again where it is needed again, which costs nothing.
+    ///
+    /// # Errors
+    /// There is no media host (code [`host::NO_HOST`]; the message says what to configure), or it refuses. Without effect: nothing was
+    /// posted.
+    pub async fn public_url(&self, media: &Media) -> Result<Hosted, Fault> {
+        self.sink.public_url(media).await.map_err(|fault| match fault.code.as_deref() {
+            Some(host::NO_HOST) => {
+                let title = self.platform.spec().title;
+                Fault { message: format!("{title} fetches media from a public address: {}", fault.message), ..fault }
+            }
+            _ => fault,
+        })
+    }
+
+    /// The network has fetched a medium that [`Cx::public_url`] gave it for this part; it is removed unless another part needs it. Where
+    /// a network does not tell, leave it out: the media host's own time ends it.
+    ///
+    /// # Errors
+    /// The journal could not be written.
+    pub async fn fetched(&self, media: &Media) -> Result<(), Fault> {
+        self.sink.fetched(media).await
     }
 
     /// Commits what `prepare` has finished so far.

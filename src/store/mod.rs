@@ -1,4 +1,4 @@
-//! Everything that is kept: accounts (without their secrets), the journal of posts, uploads, rates.
+//! Everything that is kept: accounts (without their secrets), the journal of posts, uploads, rates, what a media host keeps.
 //!
 //! SQL lives here and nowhere else. The interface is asynchronous and speaks in rows of the tool's own terms, so that another
 //! engine can stand behind it. One thread owns the connection; writes that arrive together are committed together.
@@ -7,6 +7,7 @@ mod accounts;
 mod engine;
 mod history;
 mod home;
+mod hosted;
 mod outbox;
 mod rows;
 mod uploads;
@@ -14,5 +15,6 @@ mod uploads;
 pub use engine::{Error, Store, private_directory, private_file};
 pub use history::{Query, Totals};
 pub use home::Home;
+pub use hosted::HostedRow;
 pub use outbox::{Add, Added, Claim, Claimed, NewDelivery, NewPart, Scope, Settled, Try};
 pub use rows::{Account, Attempt, DeliveryRow, NewAccount, PartRow, PartState, PostRow, SecretSource};

@@ -2,6 +2,7 @@
 
 use chrono::SecondsFormat;
 use minijinja::{Environment, UndefinedBehavior};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 use crate::platform::{AccountInfo, Ask, MediaUse, Piece, PlanNote, Post};
@@ -24,6 +25,16 @@ pub(super) enum Format {
 
 /// What stands in `format`.
 pub(super) const FORMATS: &[&str] = &["standard", "slack", "discord", "mattermost", "template"];
+
+/// What stands in `media`: a URL of each medium is wanted whatever it takes, or never. Unset: there is one in the standard format if there
+/// is a media host.
+pub(super) const MEDIA: &[&str] = &["url", "described"];
+
+/// Stands for the URL of a medium until it is sent, with its hash behind it: only then is there one.
+const PLACE: &str = "{media-url}";
+
+/// Addresses by the hash of the medium.
+pub(super) type Urls = std::collections::BTreeMap<String, SecretString>;
 
 /// Standard Webhooks wants payloads below 20 KB.
 const MOST: usize = 20_000;
@@ -49,7 +60,7 @@ impl Format {
 /// The payload, apart from the identity of the part, which is not known yet.
 pub(super) fn encode(ask: &Ask, piece: &mut Piece) -> Result<Value, String> {
     let format = Format::of(ask.account)?;
-    for MediaUse { media, .. } in &piece.media {
+    for MediaUse { media, .. } in piece.media.iter().filter(|_| !linked(ask)) {
         let note = format!("a webhook carries no file: `{}` is only described", media.name);
         piece.notes.push(PlanNote::new("media_described", note).part(piece.index + 1));
     }
@@ -79,6 +90,11 @@ pub(super) fn encode(ask: &Ask, piece: &mut Piece) -> Result<Value, String> {
         return Err(format!("the payload would be {size} bytes, more than the {MOST} that a webhook should have; shorten the text"));
     }
     Ok(payload)
+}
+
+/// Whether the account wants a URL of each medium.
+fn linked(ask: &Ask) -> bool {
+    ask.account.is_some_and(|account| account.setting("media") == MEDIA[0])
 }
 
 /// All that is known of the part.
@@ -111,10 +127,14 @@ fn data(ask: &Ask, piece: &Piece) -> Map<String, Value> {
         put("tags", json!(content.tags));
     }
     let media = piece.media.iter().map(|MediaUse { media, alt }| {
-        json!({
+        let mut one = json!({
             "name": media.name, "mime": media.mime, "bytes": media.bytes, "width": media.width, "height": media.height,
             "sha256": media.sha256, "alt": alt.clone().unwrap_or_default(),
-        })
+        });
+        if linked(ask) {
+            one["url"] = json!(format!("{PLACE}{}", media.sha256));
+        }
+        one
     });
     put("media", media.collect());
     data
@@ -136,7 +156,10 @@ fn chat(ask: &Ask, piece: &Piece, markup: Markup, strong: &str) -> String {
         let missing = ask.content.tags.iter().map(|tag| format!("#{tag}")).filter(|tag| !plain.contains(tag.as_str()));
         blocks.push(missing.collect::<Vec<_>>().join(" "));
     }
-    blocks.extend(piece.media.iter().filter_map(|medium| medium.alt.as_ref()).map(|alt| format!("[{alt}]")));
+    for MediaUse { media, alt } in &piece.media {
+        blocks.extend(alt.as_ref().map(|alt| format!("[{alt}]")));
+        blocks.extend(linked(ask).then(|| format!("{PLACE}{}", media.sha256)));
+    }
     blocks.retain(|block| !block.is_empty());
     blocks.join("\n\n")
 }
@@ -190,8 +213,9 @@ fn walk(environment: &Environment, shape: Value, data: &minijinja::Value) -> Res
     })
 }
 
-/// The bytes to sign and send: the payload, in the standard format with the part's identity, the same at every try.
-pub(super) fn bytes(format: Format, post: &Post) -> Vec<u8> {
+/// The bytes to sign and send: the payload, in the standard format with the part's identity, the same at every try. `urls` of its media
+/// go where they belong.
+pub(super) fn bytes(format: Format, post: &Post, urls: &Urls) -> Vec<u8> {
     let mut payload = post.payload.clone();
     if format == Format::Standard
         && let Some(envelope) = payload.as_object_mut()
@@ -202,7 +226,29 @@ pub(super) fn bytes(format: Format, post: &Post) -> Vec<u8> {
             if let (Some(root), Some(parent)) = (&post.root, &post.parent) {
                 data.insert("thread".to_string(), json!({"root": root.id, "parent": parent.id}));
             }
+            for medium in data.get_mut("media").and_then(Value::as_array_mut).into_iter().flatten() {
+                let url = medium["sha256"].as_str().and_then(|hash| urls.get(hash));
+                if let Some(url) = url {
+                    medium["url"] = json!(url.expose_secret());
+                }
+            }
         }
     }
+    if !urls.is_empty() {
+        put_urls(&mut payload, urls);
+    }
     payload.to_string().into_bytes()
+}
+
+fn put_urls(value: &mut Value, urls: &Urls) {
+    match value {
+        Value::String(text) if text.contains(PLACE) => {
+            for (hash, url) in urls {
+                *text = text.replace(&format!("{PLACE}{hash}"), url.expose_secret());
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|one| put_urls(one, urls)),
+        Value::Object(map) => map.values_mut().for_each(|one| put_urls(one, urls)),
+        _ => {}
+    }
 }

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::{
-    AccountInfo, Ask, Card, Cx, Field, FieldKind, ImageRule, Limits, MediaRule, Piece, Platform, Post, Profile, Receipt,
+    AccountInfo, Ask, Card, Cx, Field, FieldKind, ImageRule, Limits, MediaRule, MediaUse, Piece, Platform, Post, Profile, Ready, Receipt,
     Rendered, Repeat, Server, Spec, TextRule, Title, TwinAccount, VideoRule, explain_by_status, standard,
 };
 use crate::draft::Visibility;
@@ -40,6 +40,7 @@ const FIELDS: &[Field] = &[
     field("signature", FieldKind::Choice(sign::STYLES), false, "how deliveries are signed; default `standard` if there is a secret, else `none`"),
     field("signature_header", FieldKind::Text, false, "another header for the styles `github` and `stripe`"),
     field("dedupes", FieldKind::Bool, false, "the receiver takes each `webhook-id` once; default true for `standard`, else false"),
+    field("media", FieldKind::Choice(body::MEDIA), false, "`url`: give a URL of each medium, which needs a media host; `described`: never; default: the standard format has it if there is a media host"),
     field("allow_private", FieldKind::Bool, false, "allow plain http and addresses of this machine and of private networks"),
 ];
 
@@ -151,10 +152,16 @@ impl Platform for Network {
         body::encode(ask, piece)
     }
 
+    async fn prepare(&self, cx: &Cx<'_>, post: &Post) -> Result<Ready, Fault> {
+        // uploads belong here; the addresses may be signed, so they are asked for again and not kept
+        urls(cx, post).await?;
+        Ok(Ready::Now(Value::Null))
+    }
+
     async fn publish(&self, cx: &Cx<'_>, post: &Post, _ready: &Value) -> Result<Receipt, Fault> {
         let id = post.uuid();
         let format = Format::of(Some(cx.account)).map_err(Fault::local)?;
-        let bytes = body::bytes(format, post);
+        let bytes = body::bytes(format, post, &urls(cx, post).await?);
         cx.call(self.request(cx, &id, bytes).await?).await?;
         Ok(Receipt::new(id, None))
     }
@@ -233,6 +240,23 @@ impl Network {
         }
         Ok(request.body(Body::Bytes("application/json".to_string(), body)))
     }
+}
+
+/// Where the receiver can fetch the media. It does that when it likes, so they stay for the media host's own time.
+async fn urls(cx: &Cx<'_>, post: &Post) -> Result<body::Urls, Fault> {
+    let mut urls = body::Urls::new();
+    let wanted = cx.account.setting("media");
+    if wanted == "described" || (wanted.is_empty() && Format::of(Some(cx.account)) != Ok(Format::Standard)) {
+        return Ok(urls);
+    }
+    for MediaUse { media, .. } in &post.media {
+        match cx.public_url(media).await {
+            Ok(hosted) => drop(urls.insert(media.sha256.clone(), hosted.url)),
+            Err(fault) if wanted.is_empty() && fault.code.as_deref() == Some(crate::host::NO_HOST) => break,
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(urls)
 }
 
 fn private(cx: &Cx<'_>) -> bool {
