@@ -34,7 +34,7 @@ fn without_a_keyring_there_is_an_error_with_the_way_out_and_nothing_in_plain_tex
         assert!(!String::from_utf8_lossy(&bytes).contains(CANARY), "{}", path.display());
     }
     assert!(machine.json(&["account", "list"])["accounts"].as_array().unwrap().is_empty());
-    let doctor = machine.json(&["doctor"]);
+    let doctor = machine.json(&["doctor", "--offline"]);
     let ring = doctor["checks"].as_array().unwrap().iter().find(|check| check["name"] == "keyring").unwrap();
     assert_eq!(ring["state"], "warn");
 }
@@ -57,7 +57,7 @@ fn a_real_keyring_keeps_the_secret_through_a_rename_and_forgets_it() {
     }
     machine.run(&["account", "rename", "ring", "bell"]).good();
     let state = |machine: &Machine| {
-        let doctor = machine.json(&["doctor"]);
+        let doctor = machine.json(&["doctor", "--offline"]);
         let checks = doctor["checks"].as_array().unwrap().clone();
         let of = |name: &str| checks.iter().find(|check| check["name"] == name).unwrap().clone();
         (of("keyring"), of("account bell"))
@@ -67,7 +67,7 @@ fn a_real_keyring_keeps_the_secret_through_a_rename_and_forgets_it() {
     assert_eq!(bell["says"], "mastodon, never checked", "the secret is found: {bell}");
     machine.run(&["account", "remove", "bell"]).good();
     machine.run_with(ADD, b"another-secret-1").good();
-    let doctor = machine.json(&["doctor"]);
+    let doctor = machine.json(&["doctor", "--offline"]);
     assert!(!doctor.to_string().contains(CANARY) && !doctor.to_string().contains("another-secret-1"));
     machine.run(&["account", "remove", "ring"]).good();
 }

@@ -176,7 +176,15 @@ async fn one_draft_on_a_real_pds_and_two_servers_of_the_mastodon_api() {
     let statuses =
         get(&format!("{snac}/api/v1/accounts/{}/statuses?limit=40", account["id"].as_str().unwrap()), Some(&token))
             .await;
-    assert_eq!(statuses.as_array().unwrap().len(), 2, "{statuses:#}");
+    // other tests post there, too
+    let ours: Vec<&str> = ids("snac");
+    let again = statuses.as_array().unwrap().iter().filter(|status| {
+        let text = status["content"].as_str().unwrap_or_default();
+        ours.contains(&status["id"].as_str().unwrap_or_default())
+            || text.contains("is out")
+            || text.contains("it says thanks")
+    });
+    assert_eq!(again.count(), ours.len(), "{statuses:#}");
 
     // a pipeline's machine with an empty memory, and the same key
     for machine in [Machine::new(), Machine::new()] {
