@@ -49,6 +49,9 @@ _xpost() {
             xpost,media)
                 cmd="xpost__subcmd__media"
                 ;;
+            xpost,media-host)
+                cmd="xpost__subcmd__media__subcmd__host"
+                ;;
             xpost,mock)
                 cmd="xpost__subcmd__mock"
                 ;;
@@ -121,6 +124,12 @@ _xpost() {
             xpost__subcmd__history,show)
                 cmd="xpost__subcmd__history__subcmd__show"
                 ;;
+            xpost__subcmd__media__subcmd__host,login)
+                cmd="xpost__subcmd__media__subcmd__host__subcmd__login"
+                ;;
+            xpost__subcmd__media__subcmd__host,logout)
+                cmd="xpost__subcmd__media__subcmd__host__subcmd__logout"
+                ;;
             *)
                 ;;
         esac
@@ -128,7 +137,7 @@ _xpost() {
 
     case "${cmd}" in
         xpost)
-            opts="-q -v -h -V --json --quiet --verbose --color --help --version publish check preview account history run retry resolve cancel delete media platforms doctor backup mock demo completions man"
+            opts="-q -v -h -V --json --quiet --verbose --color --help --version publish check preview account history run retry resolve cancel delete media platforms media-host doctor backup mock demo completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -822,6 +831,60 @@ _xpost() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        xpost__subcmd__media__subcmd__host)
+            opts="-q -v -h --json --quiet --verbose --color --help login logout"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        xpost__subcmd__media__subcmd__host__subcmd__login)
+            opts="-q -v -h --stdin --json --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        xpost__subcmd__media__subcmd__host__subcmd__logout)
+            opts="-q -v -h --json --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

@@ -40,6 +40,7 @@ set edit:completion:arg-completer[xpost] = {|@words|
             cand delete 'Delete a post at the networks that can, and remember it'
             cand media 'Show what each network makes of a picture, film or sound: as it is, changed, or not at all'
             cand platforms 'Show the networks and what each can do'
+            cand media-host 'Keys of the storage that puts media where networks can fetch them'
             cand doctor 'Look at settings, store, keyring, every login and what is waiting, and say what to do'
             cand backup 'Copy accounts and history into a file, whole as of one moment'
             cand mock 'Serve stand-ins of all networks on this machine, to test a pipeline without posting anything'
@@ -450,6 +451,39 @@ set edit:completion:arg-completer[xpost] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'xpost;platforms'= {
+            cand --color 'Colour: `auto` on a terminal, unless `NO_COLOR` is set'
+            cand --json 'One JSON document on standard output (docs/json.md)'
+            cand -q 'Only results, warnings and errors'
+            cand --quiet 'Only results, warnings and errors'
+            cand -v 'Tell what is done; twice: every request (never a secret)'
+            cand --verbose 'Tell what is done; twice: every request (never a secret)'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'xpost;media-host'= {
+            cand --color 'Colour: `auto` on a terminal, unless `NO_COLOR` is set'
+            cand --json 'One JSON document on standard output (docs/json.md)'
+            cand -q 'Only results, warnings and errors'
+            cand --quiet 'Only results, warnings and errors'
+            cand -v 'Tell what is done; twice: every request (never a secret)'
+            cand --verbose 'Tell what is done; twice: every request (never a secret)'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand login 'Keep the access key and the secret key of an S3 storage, in place of those that were'
+            cand logout 'Delete the kept keys'
+        }
+        &'xpost;media-host;login'= {
+            cand --color 'Colour: `auto` on a terminal, unless `NO_COLOR` is set'
+            cand --stdin 'Read them from standard input: JSON, or lines of `access_key=…` and `secret_key=…`'
+            cand --json 'One JSON document on standard output (docs/json.md)'
+            cand -q 'Only results, warnings and errors'
+            cand --quiet 'Only results, warnings and errors'
+            cand -v 'Tell what is done; twice: every request (never a secret)'
+            cand --verbose 'Tell what is done; twice: every request (never a secret)'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'xpost;media-host;logout'= {
             cand --color 'Colour: `auto` on a terminal, unless `NO_COLOR` is set'
             cand --json 'One JSON document on standard output (docs/json.md)'
             cand -q 'Only results, warnings and errors'
