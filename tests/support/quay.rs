@@ -104,6 +104,7 @@ pub fn picture(name: &str) -> Media {
         width: Some(100),
         height: Some(50),
         sha256: format!("{:064x}", name.len()),
+        about: xpost::media::About { lossless: true, ..Default::default() },
         ..Media::default()
     }
 }
