@@ -121,7 +121,9 @@ Register-ArgumentCompleter -Native -CommandName 'xpost' -ScriptBlock {
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show all that is known of an account, but never its secret')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Ask the network who an account is; without a name all of them')
             [CompletionResult]::new('rename', 'rename', [CompletionResultType]::ParameterValue, 'Give an account another name; its secret and history go with it')
-            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Forget an account and delete its secret')
+            [CompletionResult]::new('targets', 'targets', [CompletionResultType]::ParameterValue, 'List what a login can post to (pages, channels, chats), and add it')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write the whole login as one value, for a pipeline')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Forget an account, delete its secret, and end its login at the network')
             [CompletionResult]::new('default', 'default', [CompletionResultType]::ParameterValue, 'Show or set the targets of drafts that name none')
             [CompletionResult]::new('group', 'group', [CompletionResultType]::ParameterValue, 'List, make or remove groups')
             break
@@ -130,10 +132,13 @@ Register-ArgumentCompleter -Native -CommandName 'xpost' -ScriptBlock {
             [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'What to call the account; the network''s name if it is free')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server, where the network has several')
             [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'A field or limit of the account that is no secret')
+            [CompletionResult]::new('--with', '--with', [CompletionResultType]::ParameterName, 'The way to log in, where the network has several: `xpost account add PLATFORM` lists them')
             [CompletionResult]::new('--secret', '--secret', [CompletionResultType]::ParameterName, 'Where the secret is kept')
             [CompletionResult]::new('--secret-command', '--secret-command', [CompletionResultType]::ParameterName, 'The command that prints the secret, for `--secret command`')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour: `auto` on a terminal, unless `NO_COLOR` is set')
-            [CompletionResult]::new('--stdin', '--stdin', [CompletionResultType]::ParameterName, 'Read secrets from standard input: one `field=value` a line, a JSON object, or the one secret alone')
+            [CompletionResult]::new('--paste', '--paste', [CompletionResultType]::ParameterName, 'The browser is on another machine: paste the address that it ends at')
+            [CompletionResult]::new('--no-browser', '--no-browser', [CompletionResultType]::ParameterName, 'Open no browser, only show the address; a browser on this machine must be able to open it')
+            [CompletionResult]::new('--stdin', '--stdin', [CompletionResultType]::ParameterName, 'Read secrets from standard input: one `field=value` a line, a JSON object, the one secret alone, or what `account export` wrote')
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Do not ask the network who it is')
             [CompletionResult]::new('--help-setup', '--help-setup', [CompletionResultType]::ParameterName, 'Print how to get the credentials, and do nothing')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON document on standard output (docs/json.md)')
@@ -146,10 +151,13 @@ Register-ArgumentCompleter -Native -CommandName 'xpost' -ScriptBlock {
             break
         }
         'xpost;account;login' {
+            [CompletionResult]::new('--with', '--with', [CompletionResultType]::ParameterName, 'The way to log in, where the network has several: `xpost account add PLATFORM` lists them')
             [CompletionResult]::new('--secret', '--secret', [CompletionResultType]::ParameterName, 'Where the secret is kept')
             [CompletionResult]::new('--secret-command', '--secret-command', [CompletionResultType]::ParameterName, 'The command that prints the secret, for `--secret command`')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour: `auto` on a terminal, unless `NO_COLOR` is set')
-            [CompletionResult]::new('--stdin', '--stdin', [CompletionResultType]::ParameterName, 'Read secrets from standard input: one `field=value` a line, a JSON object, or the one secret alone')
+            [CompletionResult]::new('--paste', '--paste', [CompletionResultType]::ParameterName, 'The browser is on another machine: paste the address that it ends at')
+            [CompletionResult]::new('--no-browser', '--no-browser', [CompletionResultType]::ParameterName, 'Open no browser, only show the address; a browser on this machine must be able to open it')
+            [CompletionResult]::new('--stdin', '--stdin', [CompletionResultType]::ParameterName, 'Read secrets from standard input: one `field=value` a line, a JSON object, the one secret alone, or what `account export` wrote')
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Do not ask the network who it is')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON document on standard output (docs/json.md)')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only results, warnings and errors')
@@ -215,9 +223,11 @@ Register-ArgumentCompleter -Native -CommandName 'xpost' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
-        'xpost;account;remove' {
+        'xpost;account;targets' {
+            [CompletionResult]::new('--add', '--add', [CompletionResultType]::ParameterName, 'Add these: numbers, ranges or names of the list')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour: `auto` on a terminal, unless `NO_COLOR` is set')
-            [CompletionResult]::new('--history', '--history', [CompletionResultType]::ParameterName, 'Forget what was posted there, too')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Add all that can be posted to and are not there yet')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Do not ask the network who each of them is')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON document on standard output (docs/json.md)')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only results, warnings and errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Only results, warnings and errors')
@@ -225,6 +235,30 @@ Register-ArgumentCompleter -Native -CommandName 'xpost' -ScriptBlock {
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell what is done; twice: every request (never a secret)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'xpost;account;export' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour: `auto` on a terminal, unless `NO_COLOR` is set')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON document on standard output (docs/json.md)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Only results, warnings and errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell what is done; twice: every request (never a secret)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell what is done; twice: every request (never a secret)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'xpost;account;remove' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour: `auto` on a terminal, unless `NO_COLOR` is set')
+            [CompletionResult]::new('--keep-token', '--keep-token', [CompletionResultType]::ParameterName, 'Leave the login good at the network: another program or machine uses it')
+            [CompletionResult]::new('--history', '--history', [CompletionResultType]::ParameterName, 'Forget what was posted there, too')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON document on standard output (docs/json.md)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Only results, warnings and errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell what is done; twice: every request (never a secret)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell what is done; twice: every request (never a secret)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'xpost;account;default' {

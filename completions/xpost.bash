@@ -76,6 +76,9 @@ _xpost() {
             xpost__subcmd__account,default)
                 cmd="xpost__subcmd__account__subcmd__default"
                 ;;
+            xpost__subcmd__account,export)
+                cmd="xpost__subcmd__account__subcmd__export"
+                ;;
             xpost__subcmd__account,group)
                 cmd="xpost__subcmd__account__subcmd__group"
                 ;;
@@ -96,6 +99,9 @@ _xpost() {
                 ;;
             xpost__subcmd__account,show)
                 cmd="xpost__subcmd__account__subcmd__show"
+                ;;
+            xpost__subcmd__account,targets)
+                cmd="xpost__subcmd__account__subcmd__targets"
                 ;;
             xpost__subcmd__history,export)
                 cmd="xpost__subcmd__history__subcmd__export"
@@ -137,7 +143,7 @@ _xpost() {
             return 0
             ;;
         xpost__subcmd__account)
-            opts="-q -v -h --json --quiet --verbose --color --help add login list ls show check rename remove default group"
+            opts="-q -v -h --json --quiet --verbose --color --help add login list ls show check rename targets export remove default group"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -155,7 +161,7 @@ _xpost() {
             return 0
             ;;
         xpost__subcmd__account__subcmd__add)
-            opts="-q -v -h --name --server --set --secret --secret-command --stdin --offline --help-setup --json --quiet --verbose --color --help bluesky discord feed mastodon telegram webhook"
+            opts="-q -v -h --name --server --set --with --paste --no-browser --secret --secret-command --stdin --offline --help-setup --json --quiet --verbose --color --help bluesky discord feed mastodon telegram webhook"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -170,6 +176,10 @@ _xpost() {
                     return 0
                     ;;
                 --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --with)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -228,6 +238,24 @@ _xpost() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        xpost__subcmd__account__subcmd__export)
+            opts="-q -v -h --json --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         xpost__subcmd__account__subcmd__group)
             opts="-q -v -h --clear --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -265,12 +293,16 @@ _xpost() {
             return 0
             ;;
         xpost__subcmd__account__subcmd__login)
-            opts="-q -v -h --secret --secret-command --stdin --offline --json --quiet --verbose --color --help"
+            opts="-q -v -h --with --paste --no-browser --secret --secret-command --stdin --offline --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --with)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --secret)
                     COMPREPLY=($(compgen -W "keyring file env command" -- "${cur}"))
                     return 0
@@ -291,7 +323,7 @@ _xpost() {
             return 0
             ;;
         xpost__subcmd__account__subcmd__remove)
-            opts="-q -v -h --history --json --quiet --verbose --color --help"
+            opts="-q -v -h --keep-token --history --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -333,6 +365,28 @@ _xpost() {
                 return 0
             fi
             case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        xpost__subcmd__account__subcmd__targets)
+            opts="-q -v -h --add --all --offline --json --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --add)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

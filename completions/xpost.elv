@@ -114,7 +114,9 @@ set edit:completion:arg-completer[xpost] = {|@words|
             cand show 'Show all that is known of an account, but never its secret'
             cand check 'Ask the network who an account is; without a name all of them'
             cand rename 'Give an account another name; its secret and history go with it'
-            cand remove 'Forget an account and delete its secret'
+            cand targets 'List what a login can post to (pages, channels, chats), and add it'
+            cand export 'Write the whole login as one value, for a pipeline'
+            cand remove 'Forget an account, delete its secret, and end its login at the network'
             cand default 'Show or set the targets of drafts that name none'
             cand group 'List, make or remove groups'
         }
@@ -122,10 +124,13 @@ set edit:completion:arg-completer[xpost] = {|@words|
             cand --name 'What to call the account; the network''s name if it is free'
             cand --server 'The server, where the network has several'
             cand --set 'A field or limit of the account that is no secret'
+            cand --with 'The way to log in, where the network has several: `xpost account add PLATFORM` lists them'
             cand --secret 'Where the secret is kept'
             cand --secret-command 'The command that prints the secret, for `--secret command`'
             cand --color 'Colour: `auto` on a terminal, unless `NO_COLOR` is set'
-            cand --stdin 'Read secrets from standard input: one `field=value` a line, a JSON object, or the one secret alone'
+            cand --paste 'The browser is on another machine: paste the address that it ends at'
+            cand --no-browser 'Open no browser, only show the address; a browser on this machine must be able to open it'
+            cand --stdin 'Read secrets from standard input: one `field=value` a line, a JSON object, the one secret alone, or what `account export` wrote'
             cand --offline 'Do not ask the network who it is'
             cand --help-setup 'Print how to get the credentials, and do nothing'
             cand --json 'One JSON document on standard output (docs/json.md)'
@@ -137,10 +142,13 @@ set edit:completion:arg-completer[xpost] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'xpost;account;login'= {
+            cand --with 'The way to log in, where the network has several: `xpost account add PLATFORM` lists them'
             cand --secret 'Where the secret is kept'
             cand --secret-command 'The command that prints the secret, for `--secret command`'
             cand --color 'Colour: `auto` on a terminal, unless `NO_COLOR` is set'
-            cand --stdin 'Read secrets from standard input: one `field=value` a line, a JSON object, or the one secret alone'
+            cand --paste 'The browser is on another machine: paste the address that it ends at'
+            cand --no-browser 'Open no browser, only show the address; a browser on this machine must be able to open it'
+            cand --stdin 'Read secrets from standard input: one `field=value` a line, a JSON object, the one secret alone, or what `account export` wrote'
             cand --offline 'Do not ask the network who it is'
             cand --json 'One JSON document on standard output (docs/json.md)'
             cand -q 'Only results, warnings and errors'
@@ -200,9 +208,11 @@ set edit:completion:arg-completer[xpost] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
-        &'xpost;account;remove'= {
+        &'xpost;account;targets'= {
+            cand --add 'Add these: numbers, ranges or names of the list'
             cand --color 'Colour: `auto` on a terminal, unless `NO_COLOR` is set'
-            cand --history 'Forget what was posted there, too'
+            cand --all 'Add all that can be posted to and are not there yet'
+            cand --offline 'Do not ask the network who each of them is'
             cand --json 'One JSON document on standard output (docs/json.md)'
             cand -q 'Only results, warnings and errors'
             cand --quiet 'Only results, warnings and errors'
@@ -210,6 +220,28 @@ set edit:completion:arg-completer[xpost] = {|@words|
             cand --verbose 'Tell what is done; twice: every request (never a secret)'
             cand -h 'Print help'
             cand --help 'Print help'
+        }
+        &'xpost;account;export'= {
+            cand --color 'Colour: `auto` on a terminal, unless `NO_COLOR` is set'
+            cand --json 'One JSON document on standard output (docs/json.md)'
+            cand -q 'Only results, warnings and errors'
+            cand --quiet 'Only results, warnings and errors'
+            cand -v 'Tell what is done; twice: every request (never a secret)'
+            cand --verbose 'Tell what is done; twice: every request (never a secret)'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'xpost;account;remove'= {
+            cand --color 'Colour: `auto` on a terminal, unless `NO_COLOR` is set'
+            cand --keep-token 'Leave the login good at the network: another program or machine uses it'
+            cand --history 'Forget what was posted there, too'
+            cand --json 'One JSON document on standard output (docs/json.md)'
+            cand -q 'Only results, warnings and errors'
+            cand --quiet 'Only results, warnings and errors'
+            cand -v 'Tell what is done; twice: every request (never a secret)'
+            cand --verbose 'Tell what is done; twice: every request (never a secret)'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'xpost;account;default'= {
             cand --color 'Colour: `auto` on a terminal, unless `NO_COLOR` is set'

@@ -62,6 +62,7 @@ fn every_document_is_valid() {
     take(&["account", "default", "@both"]);
     take(&["account", "rename", "feed", "site"]);
     take(&["account", "remove", "site", "--history"]);
+    take(&["account", "targets", "mastodon"]);
     take(&["platforms"]);
     take(&["history", "show", "999"]);
     take(&["doctor"]);

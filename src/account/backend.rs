@@ -1,8 +1,8 @@
 //! Where a secret lies: a private file, the output of a command. Everything here blocks; [`super::chain`] calls it from a thread.
 
 use std::io::{Read, Write};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -14,6 +14,9 @@ use crate::store::private_directory;
 
 /// The most that a command may print, in bytes.
 const MAX_OUTPUT: u64 = 1024 * 1024;
+
+/// By how many bytes a login may grow when it is renewed.
+const ROOM: u64 = 8 * 1024;
 
 /// How long a command may take.
 pub const COMMAND_LIMIT: Duration = Duration::from_secs(30);
@@ -94,14 +97,63 @@ pub fn write_file(path: &Path, secrets: &Secrets) -> Result<(), Fault> {
         std::fs::rename(&new, path)
     };
     drop(std::fs::remove_file(&new));
+    // what was set aside for this
+    drop(std::fs::remove_file(room(path)));
     write().map_err(|error| {
         drop(std::fs::remove_file(&new));
         wrong(error)
     })
 }
 
+/// Sets aside the room that the next [`write_file`] of this path needs, until then: a disk that fills up meanwhile takes it from
+/// nobody.
+///
+/// # Errors
+/// There is no room, or the directory cannot be written.
+pub fn reserve(path: &Path) -> Result<Reserved, Fault> {
+    let wrong = |error: std::io::Error| {
+        Fault::local(format!("its secrets file `{}` could not be written: {error}", path.display()))
+    };
+    if let Some(directory) = path.parent() {
+        private_directory(directory).map_err(wrong)?;
+    }
+    let size = std::fs::metadata(path).map_or(0, |meta| meta.len()) + ROOM;
+    let room = room(path);
+    let take = || {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&room)?;
+        std::io::copy(&mut std::io::repeat(0).take(size), &mut file)?;
+        file.sync_all()
+    };
+    match take() {
+        Ok(()) => Ok(Reserved(room)),
+        Err(error) => {
+            drop(std::fs::remove_file(&room));
+            Err(wrong(error))
+        }
+    }
+}
+
+/// Room on the disk, given back when it is dropped.
+pub struct Reserved(PathBuf);
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        drop(std::fs::remove_file(&self.0));
+    }
+}
+
+fn room(path: &Path) -> PathBuf {
+    path.with_extension("room")
+}
+
 /// Deletes the file; one that is gone already is fine.
 pub fn remove_file(path: &Path) -> Result<(), Fault> {
+    // a process that was killed may have left it
+    drop(std::fs::remove_file(room(path)));
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(Fault::local(format!("the secrets file `{}` cannot be deleted: {error}", path.display())))
@@ -136,21 +188,7 @@ pub fn run_command(command: &[String], fields: &[&str], limit: Duration) -> Resu
         });
     }
     let end = Instant::now() + limit;
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status,
-            Ok(None) if Instant::now() < end => std::thread::sleep(Duration::from_millis(5)),
-            Ok(None) => {
-                drop(child.kill());
-                drop(child.wait());
-                return Err(failed(format!("it took longer than {} s", limit.as_secs())));
-            }
-            Err(error) => return Err(failed(error.to_string())),
-        }
-    };
-    if !status.success() {
-        return Err(failed(format!("it ended with {status}")));
-    }
+    wait(&mut child, limit).map_err(failed)?;
     // a child of the command may still hold the pipe open
     let bytes = printed
         .recv_timeout(end.saturating_duration_since(Instant::now()).max(Duration::from_millis(200)))
@@ -179,6 +217,27 @@ pub fn run_command(command: &[String], fields: &[&str], limit: Duration) -> Resu
             "it must print a JSON object with the fields `{}`, because there is more than one",
             several.join("`, `")
         ))),
+    }
+}
+
+/// Waits until a command has ended well; one that takes longer is ended.
+///
+/// # Errors
+/// Why it did not end well.
+pub fn wait(child: &mut Child, limit: Duration) -> Result<(), String> {
+    let end = Instant::now() + limit;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) if status.success() => return Ok(()),
+            Ok(Some(status)) => return Err(format!("it ended with {status}")),
+            Ok(None) if Instant::now() < end => std::thread::sleep(Duration::from_millis(5)),
+            Ok(None) => {
+                drop(child.kill());
+                drop(child.wait());
+                return Err(format!("it took longer than {} s", limit.as_secs()));
+            }
+            Err(error) => return Err(error.to_string()),
+        }
     }
 }
 
@@ -216,9 +275,20 @@ mod tests {
                 fault.message
             );
         }
+        let reserved = reserve(&path).unwrap();
+        assert!(room(&path).metadata().unwrap().len() > ROOM);
+        write_file(&path, &secrets(&[("token", "three")])).unwrap();
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "the room was used");
+        drop(reserved);
+        drop(reserve(&path).unwrap());
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "the room was given back");
+        std::mem::forget(reserve(&path).unwrap());
         remove_file(&path).unwrap();
         remove_file(&path).unwrap();
-        assert!(!path.exists());
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);
+        // something that cannot be replaced stands where the room should be
+        std::fs::create_dir_all(room(&path).join("x")).unwrap();
+        assert!(reserve(&path).err().unwrap().message.contains("could not be written"));
     }
 
     #[test]

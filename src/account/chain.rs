@@ -1,19 +1,25 @@
 //! The secret chain: the environment always, then where the account says.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
-use super::{Secrets, Vault, backend, keyring};
+use super::rotate::{self, Notice, Notices, Rotation};
+use super::{Room, Secrets, Vault, backend, keyring};
 use crate::net::{Fault, Kind, Redactor};
 use crate::store::{Account, Home, SecretSource, private_directory, private_file};
 
 /// A keyring that has not answered by then is waiting for a person.
 const KEYRING_LIMIT: Duration = Duration::from_secs(5);
+
+/// The field in which what is known of a login is kept among its secrets, and by which the variable that gives a whole login is
+/// named: `XPOST_<ACCOUNT>_LOGIN`.
+const LOGIN: &str = "login";
 
 /// One secret field of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,13 +64,43 @@ pub struct Chain {
     redactor: Redactor,
     fields: FieldsOf,
     env: Lookup,
+    rotation: Rotation,
+    notices: Notices,
+    /// What this run knows of logins that it cannot keep, by their keys.
+    held: Arc<Mutex<BTreeMap<String, Held>>>,
+}
+
+/// A login whose place cannot be written.
+#[derive(Default)]
+struct Held {
+    /// What that place said last.
+    said: Secrets,
+    /// What the network gave since. It holds for as long as the place says the same.
+    since: Secrets,
 }
 
 impl Chain {
     /// A chain for this home. `fields` names the secret fields of a platform for a way to log in; every secret that passes is taught to `redactor`.
     pub fn new(home: &Home, redactor: Redactor, fields: FieldsOf) -> Chain {
         let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        Chain { secrets: home.secrets(), locks: home.locks(), redactor, fields, env: Arc::new(env) }
+        Chain {
+            secrets: home.secrets(),
+            locks: home.locks(),
+            redactor,
+            fields,
+            env: Arc::new(env),
+            rotation: Rotation::default(),
+            notices: Arc::new(|_| {}),
+            held: Arc::default(),
+        }
+    }
+
+    /// The same with commands that are handed renewed logins; `notices` is told what whoever runs this should see.
+    #[must_use]
+    pub fn with_rotation(mut self, rotation: Rotation, notices: Notices) -> Chain {
+        self.rotation = rotation;
+        self.notices = notices;
+        self
     }
 
     /// The same with another environment.
@@ -74,10 +110,15 @@ impl Chain {
         self
     }
 
-    /// Which fields of this account the environment gives.
+    /// Which fields of this account the environment gives; behind them the variable that gives all of its login, for accounts that
+    /// have secrets. Single fields win over it.
     pub fn given(&self, account: &str, platform: &str, way: &str) -> Vec<Given> {
-        (self.fields)(platform, way)
+        let fields = (self.fields)(platform, way);
+        let whole = SecretField { name: LOGIN, required: false };
+        let whole = (!fields.is_empty()).then_some(whole);
+        fields
             .into_iter()
+            .chain(whole)
             .map(|field| {
                 let variable = variable(account, field.name);
                 let set = (self.env)(&variable).is_some();
@@ -86,13 +127,83 @@ impl Chain {
             .collect()
     }
 
+    /// The whole login as the environment gives it.
+    fn whole_login(&self, account: &Account) -> Result<Option<Secrets>, Fault> {
+        let name = variable(&account.name, LOGIN);
+        let Some(text) = (self.env)(&name) else { return Ok(None) };
+        // before it is known which part of it is secret
+        self.redactor.learn(&SecretString::from(text.as_str()));
+        let secrets = backend::unpack(&text).map_err(|why| {
+            let next = format!("`xpost account export {}` prints what belongs there", account.name);
+            Fault::new(Kind::Auth, format!("account `{}`: `{name}` cannot be used: {why}; {next}", account.name))
+        })?;
+        Ok(Some(secrets))
+    }
+
+    /// Whether a renewed login can be written where this account's secrets come from.
+    fn writable(&self, account: &Account) -> bool {
+        let fields = (self.fields)(&account.platform, account.way());
+        let set = |field: &SecretField| (self.env)(&variable(&account.name, field.name)).is_some();
+        let outside =
+            (self.env)(&variable(&account.name, LOGIN)).is_some() || !fields.is_empty() && fields.iter().all(set);
+        !outside && matches!(account.secret, SecretSource::Keyring | SecretSource::File)
+    }
+
+    /// What was held for as long as its place said this, over what it says.
+    fn with_held(&self, account: &Account, said: Secrets) -> Secrets {
+        let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = all.entry(account.secret_key.clone()).or_default();
+        if !same(&held.said, &said) {
+            // somebody put something else there
+            *held = Held { said: said.clone(), since: Secrets::new() };
+        }
+        let mut secrets = said;
+        secrets.extend(held.since.clone());
+        secrets
+    }
+
+    /// Keeps for this run what cannot be written, and gives the login as it now is, and whether something in it is spent that was in
+    /// its place.
+    fn hold(&self, account: &Account, renewed: &Secrets) -> (Secrets, bool) {
+        let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = all.entry(account.secret_key.clone()).or_default();
+        // an access token that was renewed is not the login; whatever else changed is
+        let rotates = |(name, new): (&String, &SecretString)| {
+            let before = held.since.get(name).or_else(|| held.said.get(name));
+            name != LOGIN && name != "token" && before.is_some_and(|old| old.expose_secret() != new.expose_secret())
+        };
+        let spent = renewed.iter().any(rotates);
+        held.since.extend(renewed.clone());
+        let mut whole = held.said.clone();
+        whole.extend(held.since.clone());
+        (whole, spent)
+    }
+
+    /// Hands a renewed login to the account's command, if it has one.
+    async fn rotate(&self, account: &Account, whole: &Secrets) -> Option<Result<(), String>> {
+        let command = self.rotation.command(&account.name)?.to_vec();
+        let (name, variable) = (account.name.clone(), variable(&account.name, LOGIN));
+        let login = SecretString::from(backend::pack(whole));
+        self.redactor.learn(&login);
+        let notices = Arc::clone(&self.notices);
+        let limit = rotate::LIMIT;
+        let handed = apart(limit + Duration::from_secs(5), move || {
+            Ok(rotate::hand_over(&command, &name, &variable, &login, limit, &notices))
+        });
+        Some(match handed.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(why)) => Err(format!("`rotate_command` failed: {why}")),
+            Err(fault) => Err(format!("`rotate_command` failed: {}", fault.message)),
+        })
+    }
+
     /// Puts the fields where the account says, in place of what was there.
     ///
     /// # Errors
     /// A `local` fault: nothing was changed. Also where the source is one that xpost cannot write.
     pub async fn replace(&self, account: &Account, secrets: &Secrets) -> Result<(), Fault> {
         self.learn(secrets);
-        self.write(account, secrets, true).await
+        self.write(account, secrets, true).await.map(drop)
     }
 
     /// Deletes what keyring or file hold for this account.
@@ -152,8 +263,8 @@ impl Chain {
         }
     }
 
-    /// Read, change, write, under a lock that other processes respect.
-    async fn write(&self, account: &Account, secrets: &Secrets, all: bool) -> Result<(), Fault> {
+    /// Read, change, write, under a lock that other processes respect. Gives what is there now.
+    async fn write(&self, account: &Account, secrets: &Secrets, all: bool) -> Result<Secrets, Fault> {
         let (key, path, lock) = (account.secret_key.clone(), self.file(account), self.lock(account));
         let in_keyring = account.secret == SecretSource::Keyring;
         let new = secrets.clone();
@@ -166,7 +277,8 @@ impl Chain {
                 (false, false) => backend::read_file(&path)?.unwrap_or_default(),
             };
             fields.extend(new);
-            if in_keyring { keyring::write(&key, &fields) } else { backend::write_file(&path, &fields) }
+            if in_keyring { keyring::write(&key, &fields) } else { backend::write_file(&path, &fields) }?;
+            Ok(fields)
         })
         .await
     }
@@ -189,7 +301,14 @@ impl Chain {
 #[async_trait]
 impl Vault for Chain {
     async fn load(&self, account: &Account) -> Result<Secrets, Fault> {
-        let fields = (self.fields)(&account.platform, account.way());
+        let login = self.whole_login(account)?;
+        let way = |secrets: &Secrets| {
+            let facts: serde_json::Value = serde_json::from_str(secrets.get(LOGIN)?.expose_secret()).ok()?;
+            Some(facts["way"].as_str()?.to_string())
+        };
+        // a login that comes from outside says itself how it was made
+        let way = login.as_ref().and_then(way).unwrap_or_else(|| account.way().to_string());
+        let fields = (self.fields)(&account.platform, &way);
         let mut given = Secrets::new();
         for field in &fields {
             if let Some(value) = (self.env)(&variable(&account.name, field.name)) {
@@ -198,11 +317,14 @@ impl Vault for Chain {
         }
         self.learn(&given);
         let whole = |secrets: &Secrets| fields.iter().find(|field| field.required && !secrets.contains_key(field.name));
+        let from_env = login.is_some();
         // where the environment gives everything, no keyring is asked: there may be none on a build machine
-        if !fields.is_empty() && given.len() == fields.len() {
-            return Ok(given);
-        }
-        let mut secrets = match self.stored(account).await {
+        let stored = match login {
+            Some(login) => Ok(Some(login)),
+            None if !fields.is_empty() && given.len() == fields.len() => Ok(None),
+            None => self.stored(account).await,
+        };
+        let mut secrets = match stored {
             Ok(stored) => stored.unwrap_or_default(),
             Err(fault) if whole(&given).is_none() && !given.is_empty() => {
                 tracing::debug!(account = account.name, "only the environment is used: {}", fault.message);
@@ -228,6 +350,7 @@ impl Vault for Chain {
                     name = account.name,
                     field = missing.name,
                     place = match account.secret {
+                        _ if from_env => " in the login that the environment gives",
                         SecretSource::Keyring => " in the keyring",
                         SecretSource::File => " in its secrets file",
                         SecretSource::Command { .. } => " in what its command prints",
@@ -238,22 +361,70 @@ impl Vault for Chain {
                 ),
             ));
         }
+        if self.writable(account) {
+            return Ok(secrets);
+        }
+        let secrets = self.with_held(account, secrets);
+        self.learn(&secrets);
         Ok(secrets)
     }
 
     async fn keep(&self, account: &Account, renewed: &Secrets) -> Result<(), Fault> {
         self.learn(renewed);
-        let given = self.given(&account.name, &account.platform, account.way());
-        let from_env = !given.is_empty() && given.iter().all(|field| field.set);
-        if from_env || !matches!(account.secret, SecretSource::Keyring | SecretSource::File) {
-            tracing::debug!(
-                account = account.name,
-                "a session is not kept: the account's secret comes from outside at every run"
-            );
+        let is_login = renewed.contains_key(LOGIN);
+        if self.writable(account) {
+            let whole = self.write(account, renewed, false).await?;
+            // it is safe here, whatever becomes of the copy elsewhere
+            if is_login && let Some(Err(why)) = self.rotate(account, &whole).await {
+                let name = &account.name;
+                (self.notices)(Notice::Warning(&format!(
+                    "account `{name}`: its login was renewed and is kept here, but the copy elsewhere is spent: {why}; \
+                     `xpost account export {name}` prints what belongs there"
+                )));
+            }
             return Ok(());
         }
-        self.write(account, renewed, false).await
+        let (whole, spent) = self.hold(account, renewed);
+        if !is_login {
+            return Ok(());
+        }
+        match self.rotate(account, &whole).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(why)) => Err(Fault::local(why)),
+            None if spent => {
+                let (name, variable) = (&account.name, variable(&account.name, LOGIN));
+                (self.notices)(Notice::Warning(&format!(
+                    "account `{name}`: the network gave a new login in place of the one that xpost was given, and the next run will \
+                     not have it; let `XPOST_ROTATE_COMMAND` name a command that puts it back where `{variable}` comes from"
+                )));
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
+
+    async fn ready(&self, account: &Account) -> Result<Room, Fault> {
+        if self.writable(account) {
+            let (key, path) = (account.secret_key.clone(), self.file(account));
+            if account.secret == SecretSource::Keyring {
+                apart(KEYRING_LIMIT, move || keyring::ready(&key)).await?;
+                return Ok(Box::new(()));
+            }
+            return Ok(Box::new(apart(backend::COMMAND_LIMIT, move || backend::reserve(&path)).await?));
+        }
+        match self.rotation.command(&account.name) {
+            Some([program, ..]) if !rotate::there(program) => {
+                Err(Fault::local(format!("there is no program `{program}`, which `rotate_command` names")))
+            }
+            _ => Ok(Box::new(())),
+        }
+    }
+}
+
+/// Whether two sets of secrets say the same.
+fn same(one: &Secrets, other: &Secrets) -> bool {
+    one.len() == other.len()
+        && one.iter().zip(other).all(|((a, x), (b, y))| a == b && x.expose_secret() == y.expose_secret())
 }
 
 /// What the fault of [`Vault::load`] for a missing secret says between the account and the field.

@@ -1,11 +1,12 @@
 //! `config.toml`: what a user wants by default.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::apps::AppSettings;
 use super::toml_file::{self, FileError};
 
 /// `@{name}` by platform or account name.
@@ -27,7 +28,24 @@ pub struct Config {
     pub people: People,
     /// `[limits.PLATFORM]`.
     pub limits: BTreeMap<String, LimitOverrides>,
+    /// `[apps.NAME]`: one's own app at a network, by platform or account.
+    pub apps: BTreeMap<String, AppSettings>,
+    /// `[accounts.NAME]`.
+    pub accounts: BTreeMap<String, AccountConfig>,
 }
+
+/// What this machine knows of one account beside the account itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccountConfig {
+    /// Program and arguments; a login that was renewed goes to its standard input.
+    pub rotate_command: Option<Vec<String>>,
+    /// A PEM file whose certificates are trusted instead of the system's; a relative one begins at the directory of `config.toml`.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// The setting of an account, on every network, that names its [`AccountConfig::ca_file`].
+pub const CA_FILE: &str = "ca_file";
 
 /// Numbers that replace a network's published ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +75,19 @@ impl Config {
     /// # Errors
     /// The file is not what it should be; the message names the line and the nearest known key.
     pub fn read(path: &Path) -> Result<Config, FileError> {
-        toml_file::read(path)?.map_or_else(|| Ok(Config::default()), |text| toml_file::parse(path, &text))
+        let Some(text) = toml_file::read(path)? else { return Ok(Config::default()) };
+        let mut config: Config = toml_file::parse(path, &text)?;
+        for (name, account) in &mut config.accounts {
+            if account.rotate_command.as_ref().is_some_and(Vec::is_empty) {
+                return Err(FileError::new(path, format!("`accounts.{name}`: `rotate_command` is empty")));
+            }
+            if let Some(file) = &mut account.ca_file {
+                let base = path.parent().unwrap_or(Path::new(""));
+                *file = std::path::absolute(base.join(&*file))
+                    .map_err(|error| FileError::new(path, format!("`accounts.{name}`: `ca_file`: {error}")))?;
+            }
+        }
+        Ok(config)
     }
 }
 
@@ -100,12 +130,38 @@ mod tests {
                 "config.toml:2: unknown key `require-alt`; did you mean `require_alt`?",
             ),
             ("[limits.x]\nmax_txt = 3\n", "config.toml:2: unknown key `max_txt`; did you mean `max_text`?"),
+            (
+                "[apps.x]\nclient_secret = 'canary'\n",
+                "config.toml:2: `client_secret` is a secret and does not belong in a file that is copied and shown; name the \
+                 command that prints it (`client_secret_command = [\"pass\", \"show\", \"app\"]`) or set \
+                 `XPOST_APP_<NAME>_CLIENT_SECRET`",
+            ),
             ("wait = 'long'\n", "config.toml:1: invalid type: string \"long\", expected u64"),
         ] {
             assert_eq!(read(text).unwrap_err().to_string(), says);
         }
         let known = read("colour = 1\n").unwrap_err().to_string();
-        assert!(known.ends_with("known are `to`, `zone`, `require_alt`, `wait`, `people`, `limits`"), "{known}");
+        assert!(
+            known.ends_with("known are `to`, `zone`, `require_alt`, `wait`, `people`, `limits`, `apps`, `accounts`"),
+            "{known}"
+        );
+    }
+
+    #[test]
+    fn what_this_machine_knows_of_an_account() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        std::fs::write(&path, "[accounts.work]\nrotate_command = ['put', 'it']\nca_file = 'own.pem'\n").unwrap();
+        let config = Config::read(&path).unwrap();
+        assert_eq!(config.accounts["work"].rotate_command.as_deref(), Some(&["put".to_string(), "it".into()][..]));
+        assert_eq!(config.accounts["work"].ca_file, Some(std::path::absolute(dir.path().join("own.pem")).unwrap()));
+        for (text, says) in [
+            ("[accounts.work]\nrotate_command = []\n", "`accounts.work`: `rotate_command` is empty"),
+            ("[accounts.work]\nrotate_comand = ['x']\n", "unknown key `rotate_comand`; did you mean `rotate_command`?"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            assert!(Config::read(&path).unwrap_err().to_string().contains(says));
+        }
     }
 
     #[test]

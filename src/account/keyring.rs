@@ -51,9 +51,27 @@ pub fn status() -> Result<(), Fault> {
 }
 
 fn probe() -> Result<(), Fault> {
-    let entry = entry(&format!("probe-{}", std::process::id()))?;
-    entry.set_password("probe").map_err(|error| fault("written", &error))?;
+    probe_with("probe")
+}
+
+fn probe_with(text: &str) -> Result<(), Fault> {
+    let entry = entry(&format!("probe-{}-{}", std::process::id(), uuid::Uuid::now_v7().simple()))?;
+    entry.set_password(text).map_err(|error| fault("written", &error))?;
     entry.delete_credential().map_err(|error| fault("written", &error))
+}
+
+/// Makes sure that the keyring takes another value as long as the one that this key has: it may be locked by now, full, or (Windows)
+/// limited to a few kilobytes.
+///
+/// # Errors
+/// It does not.
+pub fn ready(key: &str) -> Result<(), Fault> {
+    let length = match entry(key)?.get_password() {
+        Ok(text) => text.len(),
+        Err(Error::NoEntry) => 0,
+        Err(error) => return Err(fault("read", &error)),
+    };
+    probe_with(&"x".repeat(length.max(5)))
 }
 
 fn entry(key: &str) -> Result<Entry, Fault> {

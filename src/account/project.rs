@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use toml::Spanned;
 
-use super::config::{LimitOverrides, People};
+use super::config::{CA_FILE, LimitOverrides, People};
 use super::targets::valid_name;
 use super::toml_file::{self, FileError};
 use super::variable;
@@ -123,10 +123,11 @@ impl Project {
                             ),
                         ));
                     }
-                    key if fits.settings.contains(&key) || LimitOverrides::NAMES.contains(&key) => {
+                    key if fits.settings.contains(&key) || LimitOverrides::NAMES.contains(&key) || key == CA_FILE => {
                         let wrong = |error: String| at(value.span(), format!("`{key}`: {error}"));
                         let mut value = serde_json::to_value(value.get_ref()).map_err(|e| wrong(e.to_string()))?;
-                        if let (true, Some(named)) = (fits.directories.contains(&key), value.as_str()) {
+                        let is_path = fits.directories.contains(&key) || key == CA_FILE;
+                        if let (true, Some(named)) = (is_path, value.as_str()) {
                             let base = path.parent().unwrap_or(Path::new(""));
                             let whole = std::path::absolute(base.join(named)).map_err(|e| wrong(e.to_string()))?;
                             value = Value::from(whole.to_string_lossy());

@@ -5,6 +5,12 @@ use std::collections::BTreeMap;
 use crate::draft::did_you_mean;
 use crate::store::Account;
 
+/// A setting of an account that is a login alone: its places are accounts of their own, and `all` does not mean it.
+pub const LOGIN_ONLY: &str = "login_only";
+
+/// What is known of a login says under this name whose login the account's own secrets came of: that login's `secret_key`.
+pub const LOGIN_OF: &str = "login_of";
+
 /// One place that a draft goes to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Target {
@@ -77,7 +83,7 @@ impl Book {
             if self.accounts.is_empty() && !self.bare {
                 return Err("there is no account yet; add one with `xpost account add PLATFORM`".into());
             }
-            for account in &self.accounts {
+            for account in self.accounts.iter().filter(|account| posts(account)) {
                 push(targets, Target::Account(Box::new(account.clone())));
             }
             if self.accounts.is_empty() {
@@ -88,7 +94,7 @@ impl Book {
         if let Some(platform) = self.platforms.iter().find(|platform| same(platform, word)) {
             let before = targets.len();
             let mut any = false;
-            for account in self.accounts.iter().filter(|account| account.platform == *platform) {
+            for account in self.accounts.iter().filter(|account| account.platform == *platform && posts(account)) {
                 any = true;
                 push(targets, Target::Account(Box::new(account.clone())));
             }
@@ -108,6 +114,11 @@ impl Book {
         let hint = did_you_mean(word, accounts.chain(self.platforms.iter().copied()).chain(["all"]));
         Err(format!("there is no account or platform `{word}`{hint}"))
     }
+}
+
+/// Whether words that mean several accounts mean this one, too.
+fn posts(account: &Account) -> bool {
+    account.settings.get(LOGIN_ONLY) != Some(&serde_json::Value::Bool(true))
 }
 
 fn same(a: &str, b: &str) -> bool {

@@ -1,14 +1,16 @@
 //! `xpost account`: what posts go to.
 
+use chrono::{DateTime, Utc};
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
 
 use super::out::Paint;
 use super::trouble::{Exit, Trouble};
 use super::world::{DEFAULTS, World, block_on, platform_of, source_word};
-use super::{account_add, delivery, docs};
-use crate::account::valid_name;
+use super::{account_add, account_leave, delivery, docs, targets};
+use crate::account::{LOGIN_ONLY, valid_name};
 use crate::draft::did_you_mean;
+use crate::login::{Facts, Login, missing_scopes};
 use crate::net::Kind;
 use crate::platform;
 use crate::store::{Account, Store};
@@ -41,13 +43,9 @@ enum Verb {
         from: String,
         to: String,
     },
-    /// Forget an account and delete its secret
-    Remove {
-        name: String,
-        /// Forget what was posted there, too
-        #[arg(long)]
-        history: bool,
-    },
+    Targets(targets::Args),
+    Export(account_leave::ExportArgs),
+    Remove(account_leave::RemoveArgs),
     /// Show or set the targets of drafts that name none
     #[command(after_help = "Examples:\n  xpost account default mastodon @work\n  xpost account default --clear")]
     Default {
@@ -81,7 +79,9 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
             Verb::Show { name } => show(&name, world).await,
             Verb::Check { names } => check(&names, world).await,
             Verb::Rename { from, to } => rename(&from, &to, world).await,
-            Verb::Remove { name, history } => remove(&name, history, world).await,
+            Verb::Targets(args) => targets::run(args, world).await,
+            Verb::Export(args) => account_leave::export(args, world).await,
+            Verb::Remove(args) => account_leave::remove(args, world).await,
             Verb::Default { words, clear } => default(&words, clear, world).await,
             Verb::Group { name, accounts, clear } => group(name, &accounts, clear, world).await,
         }
@@ -104,14 +104,47 @@ async fn list(world: &World) -> Result<Exit, Trouble> {
             vec![
                 account.name.clone(),
                 account.platform.clone(),
-                if account.handle.is_empty() { "(not checked)".into() } else { account.handle.clone() },
+                handle(account),
                 source_word(&account.secret).into(),
+                end(account, Utc::now()),
                 account.server.clone(),
             ]
         })
         .collect();
-    world.out.table(&["NAME", "PLATFORM", "HANDLE", "SECRET", "SERVER"], &rows);
+    world.out.table(&["NAME", "PLATFORM", "HANDLE", "SECRET", "LOGIN", "SERVER"], &rows);
     Ok(Exit::Done)
+}
+
+/// Who it is; for a login alone, that it is one.
+fn handle(account: &Account) -> String {
+    let only = account.settings.get(LOGIN_ONLY).is_some();
+    match (account.handle.as_str(), only) {
+        ("", false) => "(not checked)".into(),
+        ("", true) => "(login only)".into(),
+        (handle, false) => handle.into(),
+        (handle, true) => format!("{handle} (login only)"),
+    }
+}
+
+/// When a person has to log in again, at a glance; empty where that is not known.
+pub fn end(account: &Account, now: DateTime<Utc>) -> String {
+    let Some(ends) = account.expires_at else {
+        // who typed something in may know of an end that nobody told xpost of
+        let ceremony = way_of(account).is_some_and(Login::attended);
+        return if ceremony { "never ends".into() } else { String::new() };
+    };
+    let left = ends - now;
+    match (left.num_days(), left.num_hours()) {
+        _ if ends <= now => "expired".into(),
+        (0, 0) => format!("ends in {} min", left.num_minutes().max(1)),
+        (0, hours) => format!("ends in {hours} h"),
+        (1, _) => "ends in 1 day".into(),
+        (days, _) => format!("ends in {days} days"),
+    }
+}
+
+fn way_of(account: &Account) -> Option<&'static Login> {
+    platform::by_name(&account.platform)?.logins().iter().find(|way| way.name == account.way())
 }
 
 async fn show(name: &str, world: &World) -> Result<Exit, Trouble> {
@@ -134,6 +167,7 @@ async fn show(name: &str, world: &World) -> Result<Exit, Trouble> {
         ("url", account.url.clone().unwrap_or_default()),
         ("secret", source_word(&account.secret).to_string()),
     ];
+    rows.extend(login_rows(&account));
     if let Some(settings) = account.settings.as_object() {
         for (key, value) in settings {
             rows.push((key, value.as_str().map_or_else(|| value.to_string(), str::to_string)));
@@ -151,6 +185,31 @@ async fn show(name: &str, world: &World) -> Result<Exit, Trouble> {
         world.out.line(&format!("{:<10} {} {state}", "variable", variable.variable));
     }
     Ok(Exit::Done)
+}
+
+/// What is known of the login.
+fn login_rows(account: &Account) -> Vec<(&'static str, String)> {
+    let Ok(facts) = serde_json::from_value::<Facts>(account.login.clone()) else { return Vec::new() };
+    let minute = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
+    let mut rows = vec![("login", facts.way.clone())];
+    if let Some(held) = &facts.scopes {
+        rows.push(("scopes", held.join(" ")));
+    }
+    for scope in way_of(account).into_iter().flat_map(|way| missing_scopes(way, &facts)) {
+        let need = if scope.optional { "" } else { ", needed" };
+        rows.push(("missing", format!("{} ({}{need})", scope.name, scope.why)));
+    }
+    let now = Utc::now();
+    rows.push((
+        "ends",
+        match (end(account, now), account.expires_at) {
+            (text, Some(at)) => format!("{} ({})", text.trim_start_matches("ends "), minute(at)),
+            (text, None) => text.trim_end_matches(" ends").to_string(),
+        },
+    ));
+    let times = [("since", facts.granted_at), ("renewed", facts.renewed_at.filter(|at| Some(*at) != facts.granted_at))];
+    rows.extend(times.into_iter().filter_map(|(name, at)| Some((name, minute(at?)))));
+    rows
 }
 
 async fn check(names: &[String], world: &World) -> Result<Exit, Trouble> {
@@ -219,42 +278,6 @@ async fn rename(from: &str, to: &str, world: &World) -> Result<Exit, Trouble> {
     account_add::distinct_variables(&store, to, Some(account.id)).await?;
     store.account_rename(&account.name, to).await?;
     say(world, "account", &format!("`{}` is now `{to}`", account.name), &store, to).await
-}
-
-async fn remove(name: &str, history: bool, world: &World) -> Result<Exit, Trouble> {
-    let account = world.account(name).await?;
-    let chain = world.chain()?;
-    let store = world.store()?;
-    let cancelled = store.account_remove(account.id, history).await?;
-    chain.erase(&account).await.map_err(|fault| {
-        Trouble::local(format!(
-            "account `{}` is removed, but its secret could not be deleted: {}",
-            account.name, fault.message
-        ))
-    })?;
-    let kept = if history { "" } else { "; what was posted stays in the history" };
-    if world.out.json {
-        world.out.document("account_removed", json!({ "account": account.name, "history": history }));
-    } else {
-        world.out.note(&format!("account `{}` and its secret are removed from this machine{kept}", account.name));
-        if cancelled > 0 {
-            let parts = if cancelled == 1 { "part that waited is" } else { "parts that waited are" };
-            world.out.note(&format!("{cancelled} {parts} cancelled"));
-        }
-        world.out.note(&format!(
-            "the credentials are still good at {}; revoke them there if nobody else uses them",
-            place(&account)
-        ));
-    }
-    Ok(Exit::Done)
-}
-
-fn place(account: &Account) -> String {
-    if account.server.is_empty() {
-        platform::by_name(&account.platform).map_or_else(|| account.platform.clone(), |p| p.spec().title.to_string())
-    } else {
-        account.server.clone()
-    }
 }
 
 async fn default(words: &[String], clear: bool, world: &World) -> Result<Exit, Trouble> {

@@ -1,22 +1,22 @@
 //! `xpost account add` and `login`: asks for what the network needs, keeps the secret, and says who it is.
 
-use std::collections::BTreeMap;
-use std::io::{IsTerminal, Read};
-
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
-use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
-use super::account::{say, title};
+use super::account::say;
+use super::account_fields::{self as fields, Asking, Given, has_secret};
 use super::delivery;
-use super::input::words;
+use super::login::{self, At, Choice};
+use super::person::{Interrupts, present, prompt};
+use super::targets;
 use super::trouble::{Exit, Trouble};
 use super::world::{World, platform_names, platform_of, server_of};
-use crate::account::{Chain, LimitOverrides, Secrets, valid_name, variable};
-use crate::draft::did_you_mean;
+use crate::account::{Chain, Secrets, Vault, valid_name, variable};
+use crate::deliver::{Engine, ends};
+use crate::login::{Facts, Login};
 use crate::net::Fault;
-use crate::platform::{Field, FieldKind, Server, Spec};
+use crate::platform::{Platform, Server, Spec};
 use crate::store::{Account, NewAccount, SecretSource, Store};
 
 /// Add an account: asks for what the network needs and says who it is
@@ -63,24 +63,35 @@ pub struct LoginArgs {
     how: How,
 }
 
+/// How to log in, and where what comes of it is kept.
 #[derive(Debug, clap::Args)]
-struct How {
+pub struct How {
+    /// The way to log in, where the network has several: `xpost account add PLATFORM` lists them
+    #[arg(long, value_name = "WAY")]
+    pub with: Option<String>,
+    /// The browser is on another machine: paste the address that it ends at
+    #[arg(long, conflicts_with = "no_browser")]
+    pub paste: bool,
+    /// Open no browser, only show the address; a browser on this machine must be able to open it
+    #[arg(long)]
+    pub no_browser: bool,
     /// Where the secret is kept
     #[arg(long, value_name = "WHERE")]
-    secret: Option<Where>,
+    pub secret: Option<Where>,
     /// The command that prints the secret, for `--secret command`
     #[arg(long, value_name = "COMMAND", required_if_eq("secret", "command"))]
-    secret_command: Option<String>,
-    /// Read secrets from standard input: one `field=value` a line, a JSON object, or the one secret alone
+    pub secret_command: Option<String>,
+    /// Read secrets from standard input: one `field=value` a line, a JSON object, the one secret alone, or what `account export` wrote
     #[arg(long)]
-    stdin: bool,
+    pub stdin: bool,
     /// Do not ask the network who it is
     #[arg(long)]
-    offline: bool,
+    pub offline: bool,
 }
 
+/// Where a secret is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Where {
+pub enum Where {
     /// The keyring of this system (the default)
     Keyring,
     /// A file that only you can read
@@ -89,6 +100,26 @@ enum Where {
     Env,
     /// A command prints it at every run
     Command,
+}
+
+impl Where {
+    /// As typed, where xpost cannot write.
+    fn outside(self) -> Option<&'static str> {
+        match self {
+            Where::Env => Some("env"),
+            Where::Command => Some("command"),
+            Where::Keyring | Where::File => None,
+        }
+    }
+}
+
+/// An account as it is to be, with the login that it is to have; nothing of it is kept yet.
+struct Entered {
+    server: String,
+    settings: Map<String, Value>,
+    secrets: Secrets,
+    facts: Facts,
+    way: &'static Login,
 }
 
 pub async fn add(args: Args, world: &World) -> Result<Exit, Trouble> {
@@ -110,15 +141,72 @@ pub async fn add(args: Args, world: &World) -> Result<Exit, Trouble> {
             .next(format!("xpost account login {name}")));
     }
     distinct_variables(&store, &name, None).await?;
-    let mut settings = settings(spec, &args.set)?;
-    let ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !args.how.stdin && !world.out.json;
-    let server = server(spec, args.server.as_deref(), &name, ask)?;
-    let source = source(&args.how, spec)?;
+    let source = fields::source(&args.how, spec, platform.logins())?;
     let chain = world.chain()?;
-    if source == SecretSource::Keyring {
-        chain.keyring().await.map_err(|fault| not_kept(&fault, &args, spec))?;
+    let interrupts = Interrupts::listen();
+    let entering = enter(&args, platform, &name, &source, &chain, world);
+    let entered = interrupts.or("nothing was added", entering).await?;
+    let way = entered.way;
+    // from here on something is kept, and taken back if it comes to nothing
+    let mut account = store
+        .account_add(NewAccount {
+            name: name.clone(),
+            platform: spec.name.into(),
+            server: entered.server,
+            settings: Value::Object(entered.settings),
+            secret: source.clone(),
+            secret_key: None,
+            login: json!(entered.facts),
+        })
+        .await?;
+    account.expires_at = ends(&account, &entered.facts);
+    let secrets = entered.secrets;
+    let done = keep(&store, &chain, &account, &secrets).await.map_err(|fault| not_kept(&fault, &args, spec));
+    let done = match done {
+        Ok(()) => finish(&args, &account, &interrupts, world).await,
+        Err(trouble) => Err(trouble),
+    };
+    match done {
+        Ok((sentence, chosen)) => {
+            let exit = say(world, "account", &sentence, &store, &name).await?;
+            match chosen {
+                Some((engine, offers)) => {
+                    let added = targets::add(&engine, &account, offers, &interrupts, world).await?;
+                    Ok(targets::told(&added, world))
+                }
+                None => Ok(exit),
+            }
+        }
+        Err(trouble) => {
+            take_back(&store, &chain, &account).await?;
+            if way.attended() {
+                login::give_back(world, &store, &account, &secrets, way).await;
+            }
+            Err(trouble)
+        }
     }
-    if ask && !world.out.quiet {
+}
+
+/// Everything that is asked for, by whom it may concern.
+async fn enter(
+    args: &Args,
+    platform: &'static dyn Platform,
+    name: &str,
+    source: &SecretSource,
+    chain: &Chain,
+    world: &World,
+) -> Result<Entered, Trouble> {
+    let (spec, ways) = (platform.spec(), platform.logins());
+    let ask = present(&world.out) && !args.how.stdin;
+    let mut settings = fields::settings(spec, &args.set)?;
+    let server = fields::server(spec, args.server.as_deref(), name, ask)?;
+    if *source == SecretSource::Keyring {
+        chain.keyring().await.map_err(|fault| not_kept(&fault, args, spec))?;
+    }
+    let given = Given::read(spec, ways, name, &args.how, world)?;
+    let way = choose(&args.how, platform, name, None, &settings, &given, world, || command(args, spec)).await?;
+    // a ceremony tells itself what to do
+    if ask && !world.out.quiet && given.whole.is_none() && !way.attended() {
         world.out.say(&format!("{}\n", steps(platform.setup())));
         world.out.say(&format!("all of it: xpost account add {} --help-setup\n", spec.name));
     }
@@ -126,58 +214,110 @@ pub async fn add(args: Args, world: &World) -> Result<Exit, Trouble> {
         Some(server) => server,
         None => {
             let example = if let Server::Own(example) = spec.server { example } else { "https://example.org" };
-            let typed = prompt(&format!("server (such as {example})"), false, true)?;
+            let typed = prompt(&format!("server (such as {example})"), false, true).await?;
             server_of(spec, Some(&typed)).map_err(Trouble::usage)?
         }
     };
-    let secrets = fields(spec, &name, &args.how, &source, ask, &mut settings)?;
-    let account = store
-        .account_add(NewAccount {
-            name: name.clone(),
-            platform: spec.name.into(),
-            server,
-            settings: Value::Object(settings),
-            secret: source.clone(),
-            secret_key: None,
-            login: serde_json::Value::Null,
-        })
-        .await?;
-    if matches!(source, SecretSource::Keyring | SecretSource::File)
-        && !secrets.is_empty()
-        && let Err(fault) = chain.replace(&account, &secrets).await
-    {
-        take_back(&store, &chain, &account).await?;
-        return Err(not_kept(&fault, &args, spec));
-    }
-    if args.how.offline {
-        return say(world, "account", &format!("added `{name}` on {}, not checked", spec.title), &store, &name).await;
-    }
-    let checked = match delivery::engine(world, delivery::Patience::none()) {
-        Ok(engine) => engine.check(account.clone()).await.map_err(|fault| said(spec, fault)),
-        Err(trouble) => Err(trouble),
+    let whole = given.whole.as_ref().and_then(login::facts);
+    let handed_on = given.whole.is_some();
+    login::warn(world, way);
+    let asking = Asking { spec, ways, way, name, source, ask, all: true, world };
+    let mut secrets = fields::fields(&asking, given, &mut settings).await?;
+    let facts = if handed_on {
+        whole.unwrap_or_else(|| login::typed(way))
+    } else if way.attended() {
+        let value = Value::Object(settings.clone());
+        let at = At { platform, name, server: &server, settings: &value };
+        let grant = login::walk(world, &at, way, &args.how, None).await.map_err(|fault| not_added(spec, fault))?;
+        secrets.extend(grant.to_keep());
+        login::facts(&secrets).unwrap_or(grant.facts)
+    } else {
+        login::look_at(way, &secrets)?;
+        login::typed(way)
     };
-    match checked {
-        Ok((_, profile)) => {
-            let sentence = format!("added `{name}`: {} on {}", profile.handle, spec.title);
-            say(world, "account", &sentence, &store, &name).await
-        }
-        Err(mut trouble) => {
-            take_back(&store, &chain, &account).await?;
-            trouble.message = format!("the account was not added: {}", trouble.message);
-            Err(trouble.next(format!("xpost account add {} --help-setup", spec.name)))
-        }
+    // what the environment gives is not kept, too
+    if *source == SecretSource::Environment {
+        secrets.clear();
     }
+    Ok(Entered { server, settings, secrets, facts, way })
+}
+
+/// The way to log in by; a login that is handed on whole says its own.
+#[allow(clippy::too_many_arguments, reason = "all of it is what was typed")]
+async fn choose(
+    how: &How,
+    platform: &'static dyn Platform,
+    name: &str,
+    now: Option<&'static Login>,
+    settings: &Map<String, Value>,
+    given: &Given,
+    world: &World,
+    command: impl Fn() -> String,
+) -> Result<&'static Login, Trouble> {
+    let ways = platform.logins();
+    if let Some(facts) = given.whole.as_ref().and_then(login::facts)
+        && let Some(way) = ways.iter().find(|way| way.name == facts.way)
+    {
+        return Ok(way);
+    }
+    let names = given.names(platform.spec(), ways, name, settings);
+    let choice = Choice {
+        platform,
+        with: how.with.as_deref(),
+        now,
+        ask: present(&world.out) && !how.stdin,
+        given: &names,
+        outside: how.secret.and_then(Where::outside),
+        command: command(),
+    };
+    choice.way(world).await
+}
+
+/// The secrets to where they are kept, and what is known of them to the account's row.
+async fn keep(store: &Store, chain: &Chain, account: &Account, secrets: &Secrets) -> Result<(), Fault> {
+    if matches!(account.secret, SecretSource::Keyring | SecretSource::File) && !secrets.is_empty() {
+        chain.replace(account, secrets).await?;
+    }
+    let known = store.account_login(&account.secret_key, account.login.clone(), account.expires_at).await;
+    known.map_err(|error| Fault::local(error.to_string()))
+}
+
+/// What a new account ends with: a sentence, and what else is to be added that its login can post to.
+type Finished = (String, Option<(Engine, Vec<crate::platform::TargetOffer>)>);
+
+/// Asks the network who it is and, where a person can choose, what else to post to.
+async fn finish(args: &Args, account: &Account, interrupts: &Interrupts, world: &World) -> Result<Finished, Trouble> {
+    let platform = platform_of(&account.platform)?;
+    let (spec, name) = (platform.spec(), &account.name);
+    if args.how.offline {
+        return Ok((format!("added `{name}` on {}, not checked", spec.title), None));
+    }
+    let engine = delivery::engine(world, delivery::Patience::none())?;
+    let work = async {
+        let (_, profile) = engine.check(account.clone()).await.map_err(|fault| not_added(spec, fault))?;
+        let sentence = format!("added `{name}`: {} on {}", profile.handle, spec.title);
+        if platform.targets().is_none() {
+            return Ok((sentence, None));
+        }
+        if !present(&world.out) || args.how.stdin {
+            world.out.note(&format!("what else it can post to: xpost account targets {name}"));
+            return Ok((sentence, None));
+        }
+        let chosen = targets::choose(&engine, account, world).await;
+        Ok((sentence, chosen.map(|offers| (engine.clone(), offers))))
+    };
+    interrupts.or("nothing was added", work).await
 }
 
 pub async fn login(args: LoginArgs, world: &World) -> Result<Exit, Trouble> {
     let mut account = world.account(&args.name).await?;
     let old = account.clone();
     let platform = platform_of(&account.platform)?;
-    let spec = platform.spec();
-    if spec.fields.iter().all(|field| field.kind != FieldKind::Secret) {
+    let (spec, ways) = (platform.spec(), platform.logins());
+    if !has_secret(spec, ways) {
         return Err(Trouble::usage(format!("{} needs no secret", spec.title)));
     }
-    let ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !args.how.stdin && !world.out.json;
+    let ask = present(&world.out) && !args.how.stdin;
     let chain = world.chain()?;
     // a login for what the environment should give, and does not, means: keep it from now on
     let unset = || chain.given(&account.name, &account.platform, account.way()).iter().all(|given| !given.set);
@@ -187,20 +327,31 @@ pub async fn login(args: LoginArgs, world: &World) -> Result<Exit, Trouble> {
         _ => false,
     };
     if args.how.secret.is_some() || elsewhere {
-        account.secret = source(&args.how, spec)?;
+        account.secret = fields::source(&args.how, spec, ways)?;
     }
     if account.secret == SecretSource::Keyring {
         let way = format!("xpost account login {} --secret file", account.name);
         chain.keyring().await.map_err(|fault| Trouble::from(fault).next(way))?;
     }
-    let mut settings = account.settings.as_object().cloned().unwrap_or_default();
-    let secrets = fields(spec, &account.name, &args.how, &account.secret, ask, &mut settings)?;
     let store = world.store()?;
-    let before = crate::account::Vault::load(&chain, &old).await.ok();
-    if matches!(account.secret, SecretSource::Keyring | SecretSource::File) {
-        chain.replace(&account, &secrets).await?;
-    }
-    store.account_update(account.clone()).await?;
+    let before = chain.load(&old).await.ok();
+    let interrupts = Interrupts::listen();
+    let entering = again(&args, &mut account, before.as_ref(), world);
+    let secrets = interrupts.or("the old credentials stay", entering).await?;
+    let others = sharing(&store, &old).await?;
+    let kept = async {
+        if matches!(account.secret, SecretSource::Keyring | SecretSource::File) {
+            chain.replace(&account, &secrets).await?;
+        }
+        store.account_update(account.clone()).await?;
+        for other in &others {
+            let with = Account { secret: account.secret.clone(), ..other.clone() };
+            store.account_update(with).await?;
+        }
+        store.account_login(&account.secret_key, account.login.clone(), account.expires_at).await?;
+        Ok::<_, Trouble>(())
+    };
+    kept.await?;
     let done = |handle: &str| format!("`{}` has new credentials{handle}", account.name);
     if args.how.offline {
         if old.secret != account.secret {
@@ -208,11 +359,11 @@ pub async fn login(args: LoginArgs, world: &World) -> Result<Exit, Trouble> {
         }
         return say(world, "account", &done(", not checked"), &store, &account.name).await;
     }
-    let checked = match delivery::engine(world, delivery::Patience::none()) {
-        Ok(engine) => engine.check(account.clone()).await.map_err(|fault| said(spec, fault)),
-        Err(trouble) => Err(trouble),
+    let checking = async {
+        let engine = delivery::engine(world, delivery::Patience::none())?;
+        engine.check(account.clone()).await.map_err(|fault| said(spec, fault))
     };
-    match checked {
+    match interrupts.or("the old credentials stay", checking).await {
         Ok((_, profile)) => {
             if old.secret != account.secret {
                 chain.forget(&old).await?;
@@ -223,6 +374,9 @@ pub async fn login(args: LoginArgs, world: &World) -> Result<Exit, Trouble> {
         Err(mut trouble) => {
             // the old ones may be the better ones
             store.account_update(old.clone()).await?;
+            for other in others {
+                store.account_update(other).await?;
+            }
             match before {
                 Some(secrets) if matches!(old.secret, SecretSource::Keyring | SecretSource::File) => {
                     chain.replace(&old, &secrets).await?;
@@ -238,8 +392,64 @@ pub async fn login(args: LoginArgs, world: &World) -> Result<Exit, Trouble> {
     }
 }
 
+/// New credentials for an account that is there; what is known of them stands in it afterwards.
+async fn again(
+    args: &LoginArgs,
+    account: &mut Account,
+    before: Option<&Secrets>,
+    world: &World,
+) -> Result<Secrets, Trouble> {
+    let platform = platform_of(&account.platform)?;
+    let (spec, ways) = (platform.spec(), platform.logins());
+    let ask = present(&world.out) && !args.how.stdin;
+    let mut settings = account.settings.as_object().cloned().unwrap_or_default();
+    let given = Given::read(spec, ways, &account.name, &args.how, world)?;
+    let now = ways.iter().find(|way| way.name == account.way());
+    let next = || format!("xpost account login {}", account.name);
+    let way = choose(&args.how, platform, &account.name, now, &settings, &given, world, next).await?;
+    if way.attended() && matches!(account.secret, SecretSource::Environment | SecretSource::Command { .. }) {
+        return Err(Trouble::usage(format!(
+            "`{}` yields a login that is renewed and must be kept, and the secret of `{}` is kept outside",
+            way.name, account.name
+        ))
+        .next(format!("xpost account login {} --with {} --secret file", account.name, way.name)));
+    }
+    let whole = given.whole.as_ref().and_then(login::facts);
+    let handed_on = given.whole.is_some();
+    login::warn(world, way);
+    let source = &account.secret;
+    let asking = Asking { spec, ways, way, name: &account.name, source, ask, all: false, world };
+    let mut secrets = fields::fields(&asking, given, &mut settings).await?;
+    let facts = if handed_on {
+        whole.unwrap_or_else(|| login::typed(way))
+    } else if way.attended() {
+        let at = At { platform, name: &account.name, server: &account.server, settings: &account.settings };
+        let grant = login::walk(world, &at, way, &args.how, before).await.map_err(|fault| {
+            let mut trouble = said(spec, fault);
+            trouble.message = format!("the old credentials stay: {}", trouble.message);
+            trouble
+        })?;
+        secrets.extend(grant.to_keep());
+        login::facts(&secrets).unwrap_or(grant.facts)
+    } else {
+        login::look_at(way, &secrets)?;
+        login::typed(way)
+    };
+    account.settings = Value::Object(settings);
+    account.login = json!(facts);
+    account.expires_at = ends(account, &facts);
+    Ok(secrets)
+}
+
+/// The other accounts of the same login.
+pub async fn sharing(store: &Store, account: &Account) -> Result<Vec<Account>, Trouble> {
+    let mut all = store.accounts().await?;
+    all.retain(|other| other.id != account.id && other.secret_key == account.secret_key);
+    Ok(all)
+}
+
 /// Leaves nothing of an account that was not to be.
-async fn take_back(store: &Store, chain: &Chain, account: &Account) -> Result<(), Trouble> {
+pub async fn take_back(store: &Store, chain: &Chain, account: &Account) -> Result<(), Trouble> {
     drop(chain.erase(account).await);
     store.account_remove(account.id, false).await?;
     Ok(())
@@ -247,16 +457,31 @@ async fn take_back(store: &Store, chain: &Chain, account: &Account) -> Result<()
 
 /// The secret cannot be kept where it should; the way on is the person's own command with another place.
 fn not_kept(fault: &Fault, args: &Args, spec: &Spec) -> Trouble {
+    let mut words = vec![command(args, spec)];
+    let flags = [("--stdin", args.how.stdin), ("--offline", args.how.offline)];
+    words.extend(flags.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag.to_string()));
+    let with = args.how.with.iter().flat_map(|way| ["--with".to_string(), quoted(way)]);
+    words.extend(with);
+    words.extend(["--secret".into(), "file".into()]);
+    Trouble::local(format!("the account was not added: {}", fault.message)).next(words.join(" "))
+}
+
+/// The command that was typed, as far as it has no secret source and no way.
+fn command(args: &Args, spec: &Spec) -> String {
     let mut words = vec!["xpost".to_string(), "account".into(), "add".into(), spec.name.into()];
     let pairs = args.set.iter().map(|pair| ("--set", pair));
     let named = [("--name", &args.name), ("--server", &args.server)];
     for (flag, value) in named.into_iter().filter_map(|(flag, value)| Some((flag, value.as_ref()?))).chain(pairs) {
         words.extend([flag.to_string(), quoted(value)]);
     }
-    let flags = [("--stdin", args.how.stdin), ("--offline", args.how.offline)];
-    words.extend(flags.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag.to_string()));
-    words.extend(["--secret".into(), "file".into()]);
-    Trouble::local(format!("the account was not added: {}", fault.message)).next(words.join(" "))
+    words.join(" ")
+}
+
+/// The network or the person said no.
+fn not_added(spec: &Spec, fault: Fault) -> Trouble {
+    let mut trouble = said(spec, fault);
+    trouble.message = format!("the account was not added: {}", trouble.message);
+    trouble.next(format!("xpost account add {} --help-setup", spec.name))
 }
 
 /// A word as a shell takes it for one.
@@ -294,7 +519,7 @@ fn said(spec: &Spec, fault: Fault) -> Trouble {
     trouble
 }
 
-async fn free_name(store: &Store, platform: &str) -> Result<String, Trouble> {
+pub async fn free_name(store: &Store, platform: &str) -> Result<String, Trouble> {
     for n in 1..1000 {
         let name = if n == 1 { platform.to_string() } else { format!("{platform}-{n}") };
         if store.account(&name).await?.is_none() {
@@ -319,221 +544,6 @@ pub async fn distinct_variables(store: &Store, name: &str, but: Option<i64>) -> 
         ))),
         None => Ok(()),
     }
-}
-
-fn env(name: &str, field: &str) -> Option<String> {
-    std::env::var(variable(name, field)).ok().filter(|value| !value.is_empty())
-}
-
-/// The server that was named or is the network's own; `None` where the person must be asked.
-fn server(spec: &Spec, typed: Option<&str>, name: &str, ask: bool) -> Result<Option<String>, Trouble> {
-    let named = typed.map(str::to_string).or_else(|| env(name, "server"));
-    if ask && named.is_none() && matches!(spec.server, Server::Own(_)) {
-        return Ok(None);
-    }
-    server_of(spec, named.as_deref()).map(Some).map_err(Trouble::usage)
-}
-
-fn source(how: &How, spec: &Spec) -> Result<SecretSource, Trouble> {
-    if spec.fields.iter().all(|field| field.kind != FieldKind::Secret) {
-        return Ok(SecretSource::None);
-    }
-    if how.secret_command.is_some() && how.secret != Some(Where::Command) {
-        return Err(Trouble::usage("`--secret-command` goes with `--secret command`"));
-    }
-    Ok(match how.secret.unwrap_or(Where::Keyring) {
-        Where::Keyring => SecretSource::Keyring,
-        Where::File => SecretSource::File,
-        Where::Env => SecretSource::Environment,
-        Where::Command => {
-            let command = words(how.secret_command.as_deref().unwrap_or_default()).map_err(Trouble::usage)?;
-            if command.is_empty() {
-                return Err(Trouble::usage("`--secret-command` is empty"));
-            }
-            SecretSource::Command { command }
-        }
-    })
-}
-
-/// `--set` pairs as the field's own kind.
-fn settings(spec: &Spec, pairs: &[String]) -> Result<Map<String, Value>, Trouble> {
-    let mut settings = Map::new();
-    for pair in pairs {
-        let Some((key, value)) = pair.split_once('=') else {
-            return Err(Trouble::usage(format!("`--set {pair}`: write it as `key=value`")));
-        };
-        let field = spec.fields.iter().find(|field| field.name == key);
-        let value = match field {
-            Some(field) if field.kind == FieldKind::Secret => {
-                return Err(Trouble::usage(format!(
-                    "`{key}` is a secret, and arguments can be seen by others on this machine"
-                ))
-                .detail("type it when asked, pipe it in with `--stdin`, or set it in the environment"));
-            }
-            Some(field) => typed(field, value).map_err(Trouble::usage)?,
-            None if LimitOverrides::NAMES.contains(&key) => Value::from(
-                value.parse::<u64>().map_err(|_| Trouble::usage(format!("`{key}` must be a number, not `{value}`")))?,
-            ),
-            None => {
-                let known = spec.fields.iter().filter(|f| f.kind != FieldKind::Secret).map(|f| f.name);
-                let hint = did_you_mean(key, known.chain(LimitOverrides::NAMES.iter().copied()));
-                return Err(Trouble::usage(format!("{} has no field `{key}`{hint}", spec.title))
-                    .next(format!("xpost account add {} --help-setup", spec.name)));
-            }
-        };
-        settings.insert(key.to_string(), value);
-    }
-    Ok(settings)
-}
-
-/// A value as its field wants it.
-fn typed(field: &Field, value: &str) -> Result<Value, String> {
-    let name = field.name;
-    match field.kind {
-        FieldKind::Bool => match value.to_lowercase().as_str() {
-            "true" | "yes" | "on" | "1" => Ok(Value::Bool(true)),
-            "false" | "no" | "off" | "0" => Ok(Value::Bool(false)),
-            _ => Err(format!("`{name}` must be `true` or `false`, not `{value}`")),
-        },
-        FieldKind::Number => {
-            value.parse::<i64>().map(Value::from).map_err(|_| format!("`{name}` must be a number, not `{value}`"))
-        }
-        FieldKind::Choice(words) if !words.contains(&value) => Err(format!(
-            "`{name}` must be one of `{}`{}",
-            words.join("`, `"),
-            did_you_mean(value, words.iter().copied())
-        )),
-        FieldKind::List => {
-            Ok(json!(value.split(',').map(str::trim).filter(|item| !item.is_empty()).collect::<Vec<_>>()))
-        }
-        FieldKind::Table => serde_json::from_str::<Map<String, Value>>(value)
-            .map(Value::Object)
-            .map_err(|_| format!("`{name}` must be a JSON object")),
-        FieldKind::Directory => {
-            let path = std::path::absolute(value).map_err(|error| format!("`{name}`: `{value}`: {error}"))?;
-            Ok(Value::from(path.to_string_lossy()))
-        }
-        _ => Ok(Value::from(value)),
-    }
-}
-
-/// Asks for every field that is not known yet; the secret ones are given back, the others go to the settings.
-fn fields(
-    spec: &Spec,
-    name: &str,
-    how: &How,
-    source: &SecretSource,
-    ask: bool,
-    settings: &mut Map<String, Value>,
-) -> Result<Secrets, Trouble> {
-    let mut piped = if how.stdin { piped(spec)? } else { BTreeMap::new() };
-    let outside = matches!(source, SecretSource::Environment | SecretSource::Command { .. });
-    let mut secrets = Secrets::new();
-    let mut missing = Vec::new();
-    for field in spec.fields {
-        let secret = field.kind == FieldKind::Secret;
-        if settings.contains_key(field.name) || (secret && outside) {
-            continue;
-        }
-        let mut value = piped.remove(field.name).or_else(|| env(name, field.name));
-        if value.is_none() && ask {
-            let label =
-                if field.required { field.help.to_string() } else { format!("{} (may be left empty)", field.help) };
-            value = Some(prompt(&label, secret, field.required)?).filter(|value| !value.is_empty());
-        }
-        match value {
-            Some(value) if secret => {
-                secrets.insert(field.name.into(), SecretString::from(value));
-            }
-            Some(value) => {
-                settings.insert(field.name.into(), typed(field, &value).map_err(Trouble::usage)?);
-            }
-            None if field.required => missing.push(field),
-            None => {}
-        }
-    }
-    if let Some(unknown) = piped.keys().next() {
-        let hint = did_you_mean(unknown, spec.fields.iter().map(|field| field.name));
-        return Err(Trouble::usage(format!("{} has no field `{unknown}`{hint}", title(spec.name))));
-    }
-    if missing.is_empty() {
-        return Ok(secrets);
-    }
-    let mut trouble = Trouble::usage(format!(
-        "{} needs `{}`",
-        spec.title,
-        missing.iter().map(|field| field.name).collect::<Vec<_>>().join("` and `")
-    ));
-    for field in missing {
-        let way = if field.kind == FieldKind::Secret {
-            format!("pipe it in with `--stdin` or set `{}`", variable(name, field.name))
-        } else {
-            format!("`--set {}=…`", field.name)
-        };
-        trouble = trouble.detail(format!("{}: {}; {way}", field.name, field.help));
-    }
-    Err(trouble.next(format!("xpost account add {} --help-setup", spec.name)))
-}
-
-/// What came in on standard input.
-fn piped(spec: &Spec) -> Result<BTreeMap<String, String>, Trouble> {
-    let mut text = String::new();
-    std::io::stdin()
-        .lock()
-        .take(1024 * 1024)
-        .read_to_string(&mut text)
-        .map_err(|error| Trouble::usage(format!("standard input cannot be read: {error}")))?;
-    let text = text.trim();
-    if text.starts_with('{') {
-        let object: Map<String, Value> =
-            serde_json::from_str(text).map_err(|_| Trouble::usage("standard input looks like JSON, but is none"))?;
-        return object
-            .into_iter()
-            .map(|(key, value)| match value {
-                Value::String(text) => Ok((key, text)),
-                Value::Number(number) => Ok((key, number.to_string())),
-                Value::Bool(flag) => Ok((key, flag.to_string())),
-                _ => Err(Trouble::usage(format!("the field `{key}` on standard input must be a text"))),
-            })
-            .collect();
-    }
-    fn known<'a>(line: &'a str, spec: &Spec) -> Option<(&'a str, &'a str)> {
-        line.split_once('=').filter(|(key, _)| spec.fields.iter().any(|field| field.name == key.trim()))
-    }
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let secret: Vec<&Field> =
-        spec.fields.iter().filter(|field| field.kind == FieldKind::Secret && field.required).collect();
-    match (lines.as_slice(), secret.as_slice()) {
-        ([one], [field]) if known(one, spec).is_none() => Ok([(field.name.to_string(), (*one).to_string())].into()),
-        _ => lines
-            .iter()
-            .enumerate()
-            .map(|(index, line)| {
-                let (key, value) = known(line, spec).ok_or_else(|| {
-                    Trouble::usage(format!(
-                        "line {} of standard input is not `field=value` with a field of {}",
-                        index + 1,
-                        spec.title
-                    ))
-                    .detail(format!(
-                        "its fields are `{}`",
-                        spec.fields.iter().map(|f| f.name).collect::<Vec<_>>().join("`, `")
-                    ))
-                })?;
-                Ok((key.trim().to_string(), value.trim().to_string()))
-            })
-            .collect(),
-    }
-}
-
-fn prompt(label: &str, hidden: bool, required: bool) -> Result<String, Trouble> {
-    let cannot = |error: dialoguer::Error| Trouble::usage(format!("the terminal cannot be asked: {error}"));
-    let answer = if hidden {
-        dialoguer::Password::new().with_prompt(label).allow_empty_password(!required).interact().map_err(cannot)?
-    } else {
-        dialoguer::Input::<String>::new().with_prompt(label).allow_empty(!required).interact_text().map_err(cannot)?
-    };
-    Ok(answer.trim().to_string())
 }
 
 #[cfg(test)]

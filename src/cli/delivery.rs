@@ -41,7 +41,10 @@ pub fn engine(world: &World, patience: Patience) -> Result<Engine, Trouble> {
     if let Some(patience) = patience.0 {
         options.patience = patience;
     }
-    Ok(Engine::new(world.store()?, world.door()?, Arc::new(world.chain()?), world.home()?, options)?)
+    let named = world.config()?.accounts.iter();
+    let ca_files = named.filter_map(|(name, account)| Some((name.clone(), account.ca_file.clone()?))).collect();
+    let engine = Engine::new(world.store()?, world.door()?, Arc::new(world.chain()?), world.home()?, options)?;
+    Ok(engine.with_ca_files(ca_files))
 }
 
 /// Works until nothing in the scope can be done now, showing what happens. `true`: it was interrupted.
@@ -91,7 +94,7 @@ async fn signals(stop: watch::Sender<bool>, out: Out) {
 }
 
 #[cfg(unix)]
-async fn signal() {
+pub async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => {
@@ -105,7 +108,7 @@ async fn signal() {
 }
 
 #[cfg(not(unix))]
-async fn signal() {
+pub async fn signal() {
     drop(tokio::signal::ctrl_c().await);
 }
 

@@ -4,8 +4,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
 use super::world::source_word;
+use crate::login::{Facts, missing_scopes};
 use crate::net::{Effect, Fault};
-use crate::platform::PlanNote;
+use crate::platform::{self, PlanNote};
 use crate::store::{Account, Attempt, DeliveryRow, PartRow, PostRow, SecretSource};
 
 /// UTC with seconds and a `Z`.
@@ -29,6 +30,30 @@ pub fn fault(fault: &Fault) -> Value {
     })
 }
 
+/// What is known of the login of an account; `null` where nothing is.
+fn login(account: &Account) -> Value {
+    let Ok(facts) = serde_json::from_value::<Facts>(account.login.clone()) else { return Value::Null };
+    let ways = platform::by_name(&account.platform).map_or(&[][..], |platform| platform.logins());
+    let way = ways.iter().find(|way| way.name == facts.way);
+    let missing = way.map_or_else(Vec::new, |way| missing_scopes(way, &facts));
+    json!({
+        "way": facts.way,
+        "scopes": facts.scopes,
+        "missing": missing
+            .iter()
+            .map(|scope| json!({ "name": scope.name, "why": scope.why, "optional": scope.optional }))
+            .collect::<Vec<_>>(),
+        "granted_at": time_or_null(facts.granted_at),
+        "renewed_at": time_or_null(facts.renewed_at),
+        "access_ends": time_or_null(facts.access_ends),
+        "refresh_ends": time_or_null(facts.refresh_ends),
+        "login_ends": time_or_null(facts.login_ends),
+        "client_id": facts.client_id,
+        "issuer": facts.issuer,
+        "subject": facts.subject,
+    })
+}
+
 pub fn account(account: &Account) -> Value {
     json!({
         "name": account.name,
@@ -46,6 +71,7 @@ pub fn account(account: &Account) -> Value {
         "checked_at": time_or_null(account.checked_at),
         "limits_at": time_or_null(account.about_at),
         "expires_at": time_or_null(account.expires_at),
+        "login": login(account),
         "created_at": time(account.created_at),
     })
 }

@@ -6,10 +6,13 @@
 //! | `world` | home, settings, store, secrets and the door, each opened when a verb first needs it |
 //! | `input`, `planning`, `delivery` | from what was typed to a draft, to plans, through the engine |
 //! | `docs` | the shapes of `--json`, see `docs/json.md` |
+//! | `login`, `person` | ways to log in, walked with whoever sits at the terminal |
 //! | all others | one verb each |
 
 mod account;
 mod account_add;
+mod account_fields;
+mod account_leave;
 mod backup;
 mod cancel;
 mod check;
@@ -21,9 +24,11 @@ mod docs;
 mod doctor;
 mod history;
 mod input;
+mod login;
 mod man;
 mod mock;
 pub mod out;
+mod person;
 mod planning;
 mod platforms;
 mod preview;
@@ -32,6 +37,7 @@ mod publish;
 mod resolve;
 mod retry;
 mod run;
+mod targets;
 mod trouble;
 mod world;
 

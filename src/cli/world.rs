@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::out::Out;
+use super::input::words;
+use super::out::{Out, one_line};
 use super::trouble::Trouble;
-use crate::account::{Book, Chain, Config, Declared, Known, Project, SecretField};
+use crate::account::{Book, Chain, Config, Declared, Known, Notice, Project, Rotation, SecretField};
 use crate::draft::did_you_mean;
 use crate::net::{Door, DoorOptions, Redactor};
 use crate::platform::{self, Field, FieldKind, Platform, Server, Spec};
@@ -107,8 +108,27 @@ impl World {
     }
 
     pub fn chain(&self) -> Result<Chain, Trouble> {
-        let chain = Chain::new(self.home()?, self.redactor.clone(), secret_fields);
+        let configured = self.config()?.accounts.iter();
+        let rotation = Rotation {
+            everywhere: self.rotate_command()?,
+            of_account: configured
+                .filter_map(|(name, account)| Some((name.clone(), account.rotate_command.clone()?)))
+                .collect(),
+        };
+        let out = self.out.clone();
+        let notices = Arc::new(move |notice: Notice<'_>| match notice {
+            Notice::Warning(text) => out.warn(text),
+            Notice::Output(line) => out.say(&one_line(line)),
+        });
+        let chain = Chain::new(self.home()?, self.redactor.clone(), secret_fields).with_rotation(rotation, notices);
         Ok(if self.mirror.is_some() { chain.with_env(Arc::new(|_| None)) } else { chain })
+    }
+
+    /// `XPOST_ROTATE_COMMAND`, cut into words as a shell would.
+    fn rotate_command(&self) -> Result<Option<Vec<String>>, Trouble> {
+        let named = std::env::var("XPOST_ROTATE_COMMAND").ok().filter(|text| !text.trim().is_empty());
+        let Some(text) = named.filter(|_| self.mirror.is_none()) else { return Ok(None) };
+        words(&text).map(Some).map_err(|why| Trouble::usage(format!("`XPOST_ROTATE_COMMAND`: {why}")))
     }
 
     /// The door to the network. `XPOST_MIRROR` sends everything to a loopback server (`xpost mock`), `XPOST_RECORD` writes every
@@ -222,7 +242,7 @@ fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T, Trouble>) -> Res
 }
 
 pub fn platform_names() -> Vec<&'static str> {
-    platform::ALL.iter().map(|platform| platform.spec().name).collect()
+    platform::known().map(|platform| platform.spec().name).collect()
 }
 
 /// The platform of this name.

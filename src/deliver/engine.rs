@@ -1,7 +1,8 @@
 //! The engine: one worker for each account, all of them at once.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -96,6 +97,8 @@ struct Inner {
     locks: PathBuf,
     owner: Owner,
     options: Options,
+    /// CA files by account, where the user's settings name one.
+    ca_files: OnceLock<BTreeMap<String, PathBuf>>,
 }
 
 /// A store's trouble as a fault. Nothing was sent by it.
@@ -117,7 +120,21 @@ impl Engine {
     ) -> Result<Engine, Fault> {
         let locks = home.locks();
         let owner = Owner::new(&locks)?;
-        Ok(Engine { inner: Arc::new(Inner { store, door, vault, locks, owner, options }) })
+        Ok(Engine { inner: Arc::new(Inner { store, door, vault, locks, owner, options, ca_files: OnceLock::new() }) })
+    }
+
+    /// The same, with the PEM files that the user's settings name for accounts; said once, before anything is done. An account's own
+    /// setting wins.
+    #[must_use]
+    pub fn with_ca_files(self, files: BTreeMap<String, PathBuf>) -> Engine {
+        drop(self.inner.ca_files.set(files));
+        self
+    }
+
+    /// The PEM file that the settings name for this account.
+    pub(super) fn ca_file(&self, account: &str) -> Option<PathBuf> {
+        let files = self.inner.ca_files.get()?;
+        files.iter().find(|(name, _)| name.eq_ignore_ascii_case(account)).map(|(_, path)| path.clone())
     }
 
     pub fn store(&self) -> &Store {

@@ -26,9 +26,9 @@ impl Engine {
         let post = post(&claimed)?;
         let since = part.first_sent.unwrap_or(part.created_at);
         let sink = Quiet { engine: self, account: &session.account };
-        match finder.find(&session.cx(self, &sink), &post, &part.ready, since).await {
+        match finder.find(&session.cx(&sink), &post, &part.ready, since).await {
             Err(fault) if fault.kind == Kind::Auth && self.refresh(session, &sink).await? => {
-                finder.find(&session.cx(self, &sink), &post, &part.ready, since).await
+                finder.find(&session.cx(&sink), &post, &part.ready, since).await
             }
             found => found,
         }

@@ -5,8 +5,12 @@
 
 mod add;
 mod engine;
+mod health;
+mod leave;
 mod lookup;
+mod offers;
 mod owner;
+mod renew;
 mod session;
 mod turn;
 mod verdict;
@@ -14,5 +18,7 @@ mod worker;
 
 pub use add::{AddOptions, Order, Written};
 pub use engine::{Engine, Event, EventKind, Options};
+pub use health::Health;
+pub use leave::{Ended, Leaving};
 pub use session::{Session, ends};
 pub use verdict::{Phase, Situation, TRIES, Verdict, next_try, verdict};

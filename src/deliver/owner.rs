@@ -82,18 +82,19 @@ fn file_of(locks: &Path, id: &str) -> PathBuf {
 /// Takes the lock of a login (its `secret_key`), so that one process at a time renews it. Held until dropped.
 ///
 /// # Errors
-/// The directory cannot be written, or another process held it for 60 s.
+/// The directory cannot be written, or another process held it for three minutes: the network's time, then that of a command which
+/// is handed the new login.
 pub async fn login_lock(locks: &Path, key: &str) -> Result<File, Fault> {
     let path = locks.join(format!("login-{key}.lock"));
     let fail = |error: std::io::Error| Fault::local(format!("no lock on `{}`: {error}", path.display()));
     crate::store::private_directory(locks).map_err(fail)?;
     let file = private().create(true).truncate(false).open(&path).map_err(fail)?;
-    for _ in 0..3000 {
+    for _ in 0..9000 {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) => tokio::time::sleep(Duration::from_millis(20)).await,
             Err(TryLockError::Error(error)) => return Err(fail(error)),
         }
     }
-    Err(Fault::local("another xpost has been renewing this login for a minute; try again"))
+    Err(Fault::local("another xpost has been renewing this login for three minutes; try again"))
 }

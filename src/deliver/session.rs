@@ -8,10 +8,10 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use super::engine::{Engine, store_fault};
-use super::owner::login_lock;
-use crate::account::Secrets;
+use super::renew::Renewed;
+use crate::account::{CA_FILE, Secrets};
 use crate::login::{self, Facts, Login};
-use crate::net::{Fault, Kind, Rate};
+use crate::net::{Door, Fault, Kind, Rate};
 use crate::platform::{AccountInfo, Cx, Delete, Find, Platform, Profile, Receipt, Sink};
 use crate::store::{Account, DeliveryRow};
 
@@ -25,13 +25,16 @@ pub struct Session {
     pub platform: &'static dyn Platform,
     pub(super) secrets: RwLock<Secrets>,
     pub(super) rate: Mutex<Option<Rate>>,
+    /// Trusts what this account's server needs.
+    door: Door,
+    pub(super) renewed: Renewed,
 }
 
 impl Session {
     /// The context for one call of the platform.
-    pub(super) fn cx<'a>(&'a self, engine: &'a Engine, sink: &'a dyn Sink) -> Cx<'a> {
+    pub(super) fn cx<'a>(&'a self, sink: &'a dyn Sink) -> Cx<'a> {
         Cx {
-            door: engine.door(),
+            door: &self.door,
             platform: self.platform,
             account: &self.info,
             secrets: &self.secrets,
@@ -41,7 +44,7 @@ impl Session {
     }
 
     /// The login that these secrets are of, and the way in which it was made.
-    fn login(&self) -> Option<(&'static Login, Facts)> {
+    pub(super) fn login(&self) -> Option<(&'static Login, Facts)> {
         let facts = Facts::among(&self.secrets.read().unwrap_or_else(PoisonError::into_inner))?;
         Some((self.platform.logins().iter().find(|way| way.name == facts.way)?, facts))
     }
@@ -88,11 +91,21 @@ impl Sink for Quiet<'_> {
 }
 
 impl Engine {
-    /// Loads an account's secrets.
+    /// Loads an account's secrets, and renews a login that is about to end.
+    ///
+    /// # Errors
+    /// The platform is not known to this program, the secrets cannot be had, or the login has ended.
+    pub async fn session(&self, account: Account) -> Result<Session, Fault> {
+        let session = self.open(account).await?;
+        self.keep_alive(&session, Duration::zero()).await?;
+        Ok(session)
+    }
+
+    /// Loads an account's secrets; asks no network.
     ///
     /// # Errors
     /// The platform is not known to this program, or the secrets cannot be had.
-    pub async fn session(&self, account: Account) -> Result<Session, Fault> {
+    pub(super) async fn open(&self, account: Account) -> Result<Session, Fault> {
         let platform = (self.options().networks)(&account.platform).ok_or_else(|| {
             Fault::new(Kind::Unsupported, format!("this xpost knows no network `{}`", account.platform))
         })?;
@@ -100,66 +113,43 @@ impl Engine {
         for secret in secrets.values() {
             self.door().redactor().learn(secret);
         }
+        let info = AccountInfo::from(&account);
+        let own = Some(info.setting(CA_FILE)).filter(|path| !path.is_empty()).map(Into::into);
         let session = Session {
-            info: AccountInfo::from(&account),
+            door: self.door().trusting(own.or_else(|| self.ca_file(&account.name))),
+            info,
             account,
             platform,
             secrets: RwLock::new(secrets),
             rate: Mutex::new(None),
+            renewed: Renewed::default(),
         };
-        self.keep_alive(&session).await?;
+        // a login that comes from outside tells of itself only here
+        if let Some((_, facts)) = session.login()
+            && session.account.login != serde_json::json!(facts)
+        {
+            self.note(&session.account, &facts).await;
+        }
         Ok(session)
     }
 
     /// Commits secrets through the chain, and what is known of the login to the account's row.
     pub(super) async fn keep(&self, account: &Account, secrets: &Secrets) -> Result<(), Fault> {
         self.vault().keep(account, secrets).await?;
-        let Some(text) = secrets.get(login::FACTS) else { return Ok(()) };
-        let Ok(facts) = serde_json::from_str::<Facts>(text.expose_secret()) else { return Ok(()) };
-        let ends = ends(account, &facts);
-        self.store().account_login(&account.secret_key, serde_json::json!(facts), ends).await.map_err(store_fault)
+        if let Some(text) = secrets.get(login::FACTS)
+            && let Ok(facts) = serde_json::from_str::<Facts>(text.expose_secret())
+        {
+            self.note(account, &facts).await;
+        }
+        Ok(())
     }
 
-    /// Renews a login that is about to end.
-    async fn keep_alive(&self, session: &Session) -> Result<(), Fault> {
-        let now = Utc::now();
-        let Some((way, facts)) = session.login().filter(|(way, facts)| login::due(way, facts, now)) else {
-            return Ok(());
-        };
-        let sink = Quiet { engine: self, account: &session.account };
-        match self.refresh(session, &sink).await {
-            Ok(_) => Ok(()),
-            // it holds for now; the network will say when it does not
-            Err(fault) if facts.access_ends.is_some_and(|end| end > now) => {
-                tracing::debug!(account = session.account.name, way = way.name, "not renewed: {}", fault.message);
-                Ok(())
-            }
-            Err(fault) => Err(fault),
+    /// The row holds facts for those who only look; a login is as good without.
+    async fn note(&self, account: &Account, facts: &Facts) {
+        let noted = self.store().account_login(&account.secret_key, serde_json::json!(facts), ends(account, facts));
+        if let Err(error) = noted.await {
+            tracing::debug!(account = account.name, "what is known of the login is not in the journal: {error}");
         }
-    }
-
-    /// Renews the login, one process at a time: whoever waited takes what the other one got.
-    ///
-    /// # Errors
-    /// The network refuses, or the renewed login cannot be kept.
-    pub(super) async fn refresh(&self, session: &Session, sink: &dyn Sink) -> Result<bool, Fault> {
-        let _lock = login_lock(self.locks(), &session.account.secret_key).await?;
-        let now_kept = self.vault().load(&session.account).await?;
-        let changed = {
-            let mut held = session.secrets.write().unwrap_or_else(PoisonError::into_inner);
-            let same = now_kept.iter().all(|(name, secret)| {
-                held.get(name).is_some_and(|known| known.expose_secret() == secret.expose_secret())
-            });
-            for secret in now_kept.values() {
-                self.door().redactor().learn(secret);
-            }
-            held.extend(now_kept);
-            !same
-        };
-        if changed {
-            return Ok(true);
-        }
-        session.platform.refresh(&session.cx(self, sink)).await
     }
 
     /// Makes sure that what the server says of itself is known and not too old.
@@ -172,9 +162,9 @@ impl Engine {
         if age.is_some_and(|age| age < ABOUT_AGE && age > -ABOUT_AGE) {
             return Ok(());
         }
-        let found = match session.platform.discover(&session.cx(self, sink)).await {
+        let found = match session.platform.discover(&session.cx(sink)).await {
             Err(fault) if fault.kind == Kind::Auth && self.refresh(session, sink).await? => {
-                session.platform.discover(&session.cx(self, sink)).await
+                session.platform.discover(&session.cx(sink)).await
             }
             found => found,
         };
@@ -196,24 +186,11 @@ impl Engine {
     /// # Errors
     /// The network refuses the credentials or cannot be reached.
     pub async fn check(&self, account: Account) -> Result<(Account, Profile), Fault> {
-        let mut session = self.session(account.clone()).await?;
-        let sink = Quiet { engine: self, account: &account };
+        let mut session = self.open(account).await?;
         session.account.about_at = None;
-        self.learn(&mut session, &sink).await?;
-        let profile = match session.platform.whoami(&session.cx(self, &sink)).await {
-            Err(fault) if fault.kind == Kind::Auth && self.refresh(&session, &sink).await? => {
-                session.platform.whoami(&session.cx(self, &sink)).await
-            }
-            said => said,
-        }?;
-        let mut account = session.account;
-        account.about = session.info.about;
-        account.remote_id.clone_from(&profile.id);
-        account.handle.clone_from(&profile.handle);
-        account.url.clone_from(&profile.url);
-        account.checked_at = Some(Utc::now());
-        self.store().account_update(account.clone()).await.map_err(store_fault)?;
-        Ok((account, profile))
+        let profile = self.ask(&mut session, Duration::zero()).await?;
+        let account = self.store().account_by_id(session.account.id).await.map_err(store_fault)?;
+        Ok((account.unwrap_or(session.account), profile))
     }
 
     /// Takes a delivery back: all of its parts that are there, the end of a thread first, so that no reply is left without its
@@ -245,9 +222,9 @@ impl Engine {
             Fault::new(Kind::Unsupported, format!("{} has no way to delete a post", session.platform.spec().title))
         })?;
         let sink = Quiet { engine: self, account: &session.account };
-        match platform.delete(&session.cx(self, &sink), receipt).await {
+        match platform.delete(&session.cx(&sink), receipt).await {
             Err(fault) if fault.kind == Kind::Auth && self.refresh(session, &sink).await? => {
-                platform.delete(&session.cx(self, &sink), receipt).await
+                platform.delete(&session.cx(&sink), receipt).await
             }
             done => done,
         }?;

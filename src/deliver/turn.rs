@@ -363,7 +363,7 @@ impl<'a> Turn<'a> {
     }
 
     fn cx(&self) -> Cx<'_> {
-        self.session.cx(&self.worker.engine, self.sink)
+        self.session.cx(self.sink)
     }
 
     fn tell(&self, kind: EventKind) {

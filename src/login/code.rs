@@ -332,13 +332,13 @@ async fn pasted(wire: &Wire<'_>, sent: &Authorization, issuer: &Origin, bare: bo
 }
 
 /// What somebody pasted.
-enum Paste {
+pub(crate) enum Paste {
     Code(SecretString),
     Address(Pairs),
 }
 
 /// Takes apart what was pasted; the error says what is wrong without quoting it.
-fn read_paste(text: &str, redirect: &str, bare: bool) -> Result<Paste, String> {
+pub(crate) fn read_paste(text: &str, redirect: &str, bare: bool) -> Result<Paste, String> {
     let text = text.trim().trim_matches(['"', '\'', '<', '>']);
     // two networks of one house hang this on
     let text = text.strip_suffix("#_=_").or_else(|| text.strip_suffix("#_")).unwrap_or(text);
@@ -369,14 +369,14 @@ fn read_paste(text: &str, redirect: &str, bare: bool) -> Result<Paste, String> {
 }
 
 /// The one parameter of this name; none where it is there twice.
-fn one<'a>(pairs: &'a Pairs, name: &str) -> Option<&'a str> {
+pub(crate) fn one<'a>(pairs: &'a Pairs, name: &str) -> Option<&'a str> {
     let mut all = pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let first = all.next().filter(|value| !value.is_empty());
     if all.next().is_some() { None } else { first }
 }
 
 /// Whether this came back from where we sent the person.
-fn own(pairs: &Pairs, state: &SecretString) -> bool {
+pub(crate) fn own(pairs: &Pairs, state: &SecretString) -> bool {
     one(pairs, "state")
         .is_some_and(|came| verify_slices_are_equal(came.as_bytes(), state.expose_secret().as_bytes()).is_ok())
 }

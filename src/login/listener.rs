@@ -31,14 +31,14 @@ const PORTS: usize = 16;
 const MAX_TOLD: usize = 5;
 
 /// The parameters of a callback.
-pub(super) type Pairs = Vec<(String, String)>;
+pub(crate) type Pairs = Vec<(String, String)>;
 
 /// Looks at a callback's parameters: `None` if it is not ours, else whether it brings what was asked for. Values that are
 /// compared with secrets are compared in constant time by whoever writes this.
-pub(super) type Judge = Arc<dyn Fn(&Pairs) -> Option<bool> + Send + Sync>;
+pub(crate) type Judge = Arc<dyn Fn(&Pairs) -> Option<bool> + Send + Sync>;
 
 /// A port that is ours.
-pub(super) struct Listener {
+pub(crate) struct Listener {
     sockets: Vec<TcpListener>,
     host: &'static str,
     port: u16,
@@ -126,7 +126,7 @@ async fn try_bind(host: &str, port: u16) -> std::io::Result<Listener> {
 }
 
 /// A listener at work; dropping it closes everything.
-pub(super) struct Open {
+pub(crate) struct Open {
     start: String,
     refused: mpsc::Receiver<()>,
     landed: oneshot::Receiver<Pairs>,

@@ -8,15 +8,18 @@
 //! | `listener` | the loopback listener that a browser comes back to |
 //! | `wire`, `said`, `refuse` | the `oauth2` crate over our door, with the networks' dialects; what their answers mean, in plain words |
 //! | [`register`] | whose app asks; apps that a server gives out at run time |
-//! | [`oauth1`], `dpop`, [`jwt`], [`key`] | signatures and the keys that make them |
+//! | [`metadata`] | what servers say of their logins |
+//! | [`oauth1`], [`dpop`], [`jwt`], [`key`] | signatures and the keys that make them |
 
-mod code;
+pub(crate) mod code;
 mod device;
+pub mod dpop;
 pub mod flow;
 mod grant;
 pub mod jwt;
 pub mod key;
-mod listener;
+pub(crate) mod listener;
+pub mod metadata;
 pub mod oauth1;
 mod password;
 mod pin;
@@ -206,6 +209,23 @@ pub fn due(way: &Login, facts: &Facts, now: DateTime<Utc>) -> bool {
     };
     let margin = chrono::TimeDelta::from_std(ahead).unwrap_or(chrono::TimeDelta::MAX);
     renewable(way) && facts.access_ends.is_some_and(|end| end - now < margin)
+}
+
+/// What a way asks for; empty where it has no permissions to choose.
+pub fn scopes(way: &Login) -> &'static [Scope] {
+    match way.flow {
+        Flow::Code(flow) => flow.scopes,
+        Flow::Device(flow) => flow.scopes,
+        Flow::Poll(flow) => flow.scopes,
+        Flow::Own(flow) => flow.scopes(),
+        Flow::Typed(_) | Flow::Pin(_) | Flow::Password(_) => &[],
+    }
+}
+
+/// What a way asks for and was not granted; nothing where the network does not say what it granted.
+pub fn missing_scopes(way: &Login, facts: &Facts) -> Vec<Scope> {
+    let granted = facts.scopes.as_deref();
+    granted.map_or_else(Vec::new, |granted| scopes(way).iter().filter(|scope| !scope.held(granted)).copied().collect())
 }
 
 /// Whether such a login can be renewed without a person.

@@ -141,7 +141,7 @@ impl Line<'_> {
     async fn pair(&mut self, url: &str, keys: &Keys, what: &str) -> Result<(Pair, BTreeMap<String, String>), Fault> {
         let answer = self.ask(url, keys, what).await?;
         let mut said: BTreeMap<String, String> = url::form_urlencoded::parse(&answer.body).into_owned().collect();
-        let mut take = |name: &str| {
+        let mut take = |name: &str| -> Result<SecretString, Fault> {
             let value = said.remove(name).filter(|value| !value.is_empty()).map(SecretString::from);
             // the body may hold the other half, and is not quoted
             let value = value.ok_or_else(|| {

@@ -1,10 +1,11 @@
 //! The door itself: one HTTP client, opened when the first request needs it.
 
-use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
@@ -16,7 +17,7 @@ use super::fault::{Fault, Kind};
 use super::rate::{Rate, parse_retry_at};
 use super::redact::{Redactor, hide_fields, hide_pairs};
 use super::request::{Body, FilePart, Request};
-use super::{MAX_ANSWER, record};
+use super::{MAX_ANSWER, record, trust};
 
 /// How long a request may take, connecting included.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -37,11 +38,22 @@ pub struct DoorOptions {
     pub timeout: Option<Duration>,
 }
 
-/// The one way out. Cheap to share behind a reference; the client is made at the first request.
+/// The one way out. Clones share everything; a client is made at the first request that needs it.
+#[derive(Clone)]
 pub struct Door {
+    shared: Arc<Shared>,
+    /// Certificates of this file are trusted instead of the system's.
+    ca_file: Option<PathBuf>,
+}
+
+struct Shared {
     options: DoorOptions,
     redactor: Redactor,
     client: OnceLock<Result<reqwest::Client, String>>,
+    /// One for each CA file.
+    trusting: Mutex<BTreeMap<PathBuf, reqwest::Client>>,
+    /// By how much the clock of each host that answered is ahead of ours.
+    clocks: Mutex<BTreeMap<String, TimeDelta>>,
 }
 
 /// What a network answered, whatever the status.
@@ -197,17 +209,41 @@ impl Door {
         if let Some(mirror) = options.mirror.as_ref().filter(|mirror| mirror.scheme() != "http" || !loopback(mirror)) {
             return Err(Fault::local(format!("the mirror must be plain http on loopback, not `{mirror}`")));
         }
-        Ok(Door { options, redactor, client: OnceLock::new() })
+        let shared =
+            Shared { options, redactor, client: OnceLock::new(), trusting: Mutex::default(), clocks: Mutex::default() };
+        Ok(Door { shared: Arc::new(shared), ca_file: None })
+    }
+
+    /// The same door for an account whose server has a certificate authority of its own: all that goes through trusts the
+    /// certificates of this PEM file instead of the system's. `None` changes nothing.
+    #[must_use]
+    pub fn trusting(&self, ca_file: Option<PathBuf>) -> Door {
+        Door { ca_file: ca_file.or_else(|| self.ca_file.clone()), ..self.clone() }
+    }
+
+    /// The host that answered so far whose clock is nearest to this machine's, and by how much it is ahead; `None` before an
+    /// answer that was dated. One clock that agrees is enough: then it is the others that are wrong.
+    pub fn clock(&self) -> Option<(String, TimeDelta)> {
+        let clocks = self.shared.clocks.lock().unwrap_or_else(PoisonError::into_inner);
+        clocks.iter().min_by_key(|(_, ahead)| ahead.abs()).map(|(host, ahead)| (host.clone(), *ahead))
     }
 
     /// What keeps this door's messages clean; teach it every secret.
     pub fn redactor(&self) -> &Redactor {
-        &self.redactor
+        &self.shared.redactor
     }
 
     /// Whether requests go to a mirror on loopback instead of the hosts that they name.
     pub fn mirrored(&self) -> bool {
-        self.options.mirror.is_some()
+        self.shared.options.mirror.is_some()
+    }
+
+    /// Where a browser on this machine finds this address: at the mirror, if there is one.
+    pub fn address(&self, url: &str) -> String {
+        match self.target(&Request::get(url)) {
+            Ok(target) if self.mirrored() => target.into(),
+            _ => url.to_string(),
+        }
     }
 
     /// Makes the client now, so that the first request need not wait for it.
@@ -215,11 +251,27 @@ impl Door {
         drop(self.client());
     }
 
+    /// The client for requests that trust this file, if one is named.
+    fn client_for(&self, ca_file: Option<&Path>) -> Result<reqwest::Client, Fault> {
+        // a mirror is plain http on this machine
+        let Some(path) = ca_file.filter(|_| !self.mirrored()) else { return self.client().cloned() };
+        let mut clients = self.shared.trusting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(path) {
+            return Ok(client.clone());
+        }
+        let roots = trust::read(path)?;
+        let client = build(&|builder| builder.tls_certs_only(roots.clone()))
+            .map_err(|why| Fault::local(format!("the `ca_file` `{}` cannot be used: {why}", path.display())))?;
+        clients.insert(path.to_path_buf(), client.clone());
+        Ok(client)
+    }
+
     pub(super) fn client(&self) -> Result<&reqwest::Client, Fault> {
-        self.client
+        self.shared
+            .client
             .get_or_init(|| {
                 // a mirror is loopback: neither a proxy nor a certificate has any business there
-                let mirrored = self.options.mirror.is_some();
+                let mirrored = self.shared.options.mirror.is_some();
                 build(&|builder| {
                     if mirrored { builder.no_proxy().tls_certs_only(std::iter::empty()) } else { builder }
                 })
@@ -240,7 +292,7 @@ impl Door {
         for (name, secret) in &request.secret_query {
             url.query_pairs_mut().append_pair(name, secret.expose_secret());
         }
-        let Some(mirror) = &self.options.mirror else { return Ok(url) };
+        let Some(mirror) = &self.shared.options.mirror else { return Ok(url) };
         // a server on this machine is reached as it is; nothing else leaves it
         if url.scheme() == "http" && loopback(&url) {
             return Ok(url);
@@ -253,7 +305,7 @@ impl Door {
     }
 
     fn shown(&self, request: &Request) -> String {
-        self.redactor.clean(request.shown_url.as_deref().unwrap_or(&request.url))
+        self.shared.redactor.clean(request.shown_url.as_deref().unwrap_or(&request.url))
     }
 
     /// Sends one request and reads its answer, whatever its status.
@@ -263,13 +315,13 @@ impl Door {
     /// read by the other side, for requests that write.
     pub async fn send(&self, request: Request) -> Result<Answer, Fault> {
         for secret in request.path_secrets.iter().chain(request.secret_query.iter().map(|(_, secret)| secret)) {
-            self.redactor.learn(secret);
+            self.shared.redactor.learn(secret);
         }
         for (_, secret) in &request.secret_headers {
             let value = secret.expose_secret();
-            self.redactor.learn(secret);
+            self.shared.redactor.learn(secret);
             if let Some((_, token)) = value.split_once(' ') {
-                self.redactor.learn(&token.to_string().into());
+                self.shared.redactor.learn(&token.to_string().into());
             }
         }
         let url = self.target(&request)?;
@@ -285,10 +337,15 @@ impl Door {
             headers.append(header_name(name)?, value);
         }
         let carries_file = matches!(request.body, Body::File(_) | Body::Multipart(..));
-        let timeout =
-            request.timeout.or(self.options.timeout).unwrap_or(if carries_file { UPLOAD_TIMEOUT } else { TIMEOUT });
-        let recording = self.options.record.is_some().then(|| record::request(&request, &headers));
-        let mut call = self.client()?.request(request.method.clone(), url).headers(headers).timeout(timeout);
+        let timeout = request.timeout.or(self.shared.options.timeout).unwrap_or(if carries_file {
+            UPLOAD_TIMEOUT
+        } else {
+            TIMEOUT
+        });
+        let recording = self.shared.options.record.is_some().then(|| record::request(&request, &headers));
+        let ca_file = request.ca_file.as_deref().or(self.ca_file.as_deref());
+        let host = url.host_str().unwrap_or_default().to_string();
+        let mut call = self.client_for(ca_file)?.request(request.method.clone(), url).headers(headers).timeout(timeout);
         call = match request.body {
             Body::Empty => call,
             Body::Json(value) => call.json(&value),
@@ -325,13 +382,17 @@ impl Door {
                     asked,
                     "no answer after {:?}: {}",
                     began.elapsed(),
-                    self.redactor.clean(&chain(&error))
+                    self.shared.redactor.clean(&chain(&error))
                 );
-                return Err(self.transport(&error, request.write, &asked));
+                return Err(match trust::refused(&error, &host, ca_file) {
+                    Some(why) => Fault::local(format!("{asked}: {}", self.shared.redactor.clean(&why))),
+                    None => self.transport(&error, request.write, &asked),
+                });
             }
         };
         let status = response.status().as_u16();
         let headers = response.headers().clone();
+        self.note_clock(&host, &headers, began.elapsed());
         let mut body = Vec::new();
         let mut broken = None;
         loop {
@@ -343,7 +404,7 @@ impl Door {
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => break,
                 Err(error) => {
-                    broken = Some(format!("the answer broke off: {}", self.redactor.clean(&chain(&error))));
+                    broken = Some(format!("the answer broke off: {}", self.shared.redactor.clean(&chain(&error))));
                     break;
                 }
             }
@@ -353,7 +414,7 @@ impl Door {
         let request_id = ["x-request-id", "x-amzn-requestid", "x-amz-request-id", "cf-ray"]
             .iter()
             .find_map(|name| headers.get(*name)?.to_str().ok())
-            .map(|id| one_line(&self.redactor.clean(id), 80));
+            .map(|id| one_line(&self.shared.redactor.clean(id), 80));
         if let Some(why) = broken
             && !(300..500).contains(&status)
         {
@@ -367,14 +428,23 @@ impl Door {
         }
         let rate = Rate::from_headers(&headers, at);
         let answer = Answer { status, headers, body, request_id, rate, at, write: request.write, asked };
-        if let (Some(directory), Some(recording)) = (&self.options.record, recording) {
-            record::write(directory, &self.redactor, recording, &answer)?;
+        if let (Some(directory), Some(recording)) = (&self.shared.options.record, recording) {
+            record::write(directory, &self.shared.redactor, recording, &answer)?;
         }
         Ok(answer)
     }
 
+    /// What the host's clock says, compared with ours at the middle of the exchange.
+    fn note_clock(&self, host: &str, headers: &HeaderMap, took: Duration) {
+        let named = headers.get("date").and_then(|date| date.to_str().ok());
+        let Some(theirs) = named.and_then(|date| DateTime::parse_from_rfc2822(date).ok()) else { return };
+        let middle = Utc::now() - TimeDelta::from_std(took / 2).unwrap_or_default();
+        let mut clocks = self.shared.clocks.lock().unwrap_or_else(PoisonError::into_inner);
+        clocks.insert(host.to_string(), theirs.with_timezone(&Utc) - middle);
+    }
+
     pub(super) fn transport(&self, error: &reqwest::Error, write: bool, asked: &str) -> Fault {
-        let why = self.redactor.clean(&chain(error));
+        let why = self.shared.redactor.clean(&chain(error));
         // what failed before the request went out had no effect; all else may have had one
         if error.is_builder() {
             return Fault::local(format!("{asked}: {why}"));

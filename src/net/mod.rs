@@ -11,6 +11,7 @@ mod rate;
 mod record;
 mod redact;
 mod request;
+mod trust;
 
 pub use door::{Answer, Door, DoorOptions, by_status, one_line};
 pub use fault::{Effect, Fault, Kind};

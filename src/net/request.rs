@@ -158,7 +158,7 @@ impl Request {
         plain.chain(self.secret_query.iter().map(|(name, value)| (name.as_str(), value.expose_secret()))).collect()
     }
 
-    /// Another certificate authority than the system's, from a PEM file.
+    /// Another certificate authority than the system's and the door's own, from a PEM file.
     pub fn ca_file(mut self, path: Option<PathBuf>) -> Request {
         self.ca_file = path.or(self.ca_file);
         self

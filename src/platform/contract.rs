@@ -87,6 +87,15 @@ pub trait Platform: Sync + Send {
         cx.renew().await
     }
 
+    /// Ends what typed credentials were traded for (a session) before they are forgotten; they themselves stay good at the network.
+    ///
+    /// # Errors
+    /// It is still good there until it ends by itself.
+    async fn leave(&self, cx: &Cx<'_>) -> Result<(), Fault> {
+        let _ = cx;
+        Ok(())
+    }
+
     /// Origins that may be sent this account's credentials, beside its own server and the network's.
     fn hosts(&self, cx: &Cx<'_>) -> Vec<String> {
         let _ = cx;

@@ -50,8 +50,13 @@ pub(crate) struct Stage {
 impl Stage {
     /// Account `n` of this platform's twin, nothing discovered yet.
     pub fn new(platform: &'static dyn Platform, n: usize) -> Stage {
+        Stage::with_twin(platform, platform.twin(), n)
+    }
+
+    /// The same with a twin of the test's own.
+    pub fn with_twin(platform: &'static dyn Platform, twin: Box<dyn crate::twin::Twin>, n: usize) -> Stage {
         let name = platform.spec().name;
-        let server = Server::start(vec![(name.into(), platform.twin())], &ServerOptions::default()).unwrap();
+        let server = Server::start(vec![(name.into(), twin)], &ServerOptions::default()).unwrap();
         let home = tempfile::tempdir().unwrap();
         let made = platform.twin_account(n, home.path());
         server.welcome(name, &made.settings);

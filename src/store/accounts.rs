@@ -119,6 +119,29 @@ impl Store {
         .await
     }
 
+    /// Keeps who an account turned out to be, and nothing else of it: its login may have been renewed meanwhile.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn account_checked(
+        &self,
+        id: i64,
+        remote_id: &str,
+        handle: &str,
+        url: Option<&str>,
+        at: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let (remote_id, handle, url) = (remote_id.to_string(), handle.to_string(), url.map(str::to_string));
+        self.write(move |tx| {
+            tx.execute(
+                "UPDATE accounts SET remote_id = ?2, handle = ?3, url = ?4, checked_at = ?5 WHERE id = ?1",
+                params![id, remote_id, handle, url, ms(at)],
+            )?;
+            Ok(Ok(()))
+        })
+        .await
+    }
+
     /// Keeps what is known of a login, for all accounts that share it, and when it ends.
     ///
     /// # Errors
@@ -158,6 +181,22 @@ impl Store {
             // the history goes on under the new name
             tx.execute("UPDATE OR IGNORE deliveries SET account = ?2 WHERE account_id = ?1", params![id, to])?;
             Ok(Ok(()))
+        })
+        .await
+    }
+
+    /// Whether one of its parts is in somebody's hands right now.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn account_busy(&self, id: i64) -> Result<bool, Error> {
+        self.read(move |c| {
+            c.query_row(
+                "SELECT EXISTS (SELECT 1 FROM parts JOIN deliveries d ON d.id = delivery_id
+                 WHERE d.account_id = ?1 AND owner IS NOT NULL)",
+                [id],
+                |row| row.get(0),
+            )
         })
         .await
     }

@@ -22,6 +22,8 @@ mod specs;
 pub struct Machine {
     dir: tempfile::TempDir,
     vars: Vec<(String, String)>,
+    /// Another program than the one that is built: a test that stands in for it.
+    pub program: Option<PathBuf>,
     pub server: Option<Server>,
 }
 
@@ -37,7 +39,7 @@ impl Machine {
     pub fn new() -> Machine {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("work")).unwrap();
-        Machine { dir, vars: Vec::new(), server: None }
+        Machine { dir, vars: Vec::new(), program: None, server: None }
     }
 
     /// One with the twins of all networks behind it.
@@ -112,7 +114,8 @@ impl Machine {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_xpost"));
+        let built = Path::new(env!("CARGO_BIN_EXE_xpost"));
+        let mut command = Command::new(self.program.as_deref().unwrap_or(built));
         command.args(arguments).env_clear().current_dir(self.dir.path().join("work"));
         // Windows programs do not start without these
         for name in ["PATH", "SYSTEMROOT", "TEMP", "TMP"] {

@@ -2,10 +2,13 @@
 
 mod address;
 mod api;
+mod identity;
+mod oauth;
 mod record;
 mod session;
 pub mod syntax;
 mod twin;
+mod twin_oauth;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -25,6 +28,7 @@ use super::{
     payload_error,
 };
 use crate::draft::Visibility;
+use crate::login::{Flow, Login, Typed};
 use crate::media::Media;
 use crate::net::{Answer, Body, Effect, Fault, FilePart, Kind, Request};
 use crate::text::{Markup, Text, Unit};
@@ -120,6 +124,26 @@ static SPEC: Spec = Spec {
     pace: Duration::ZERO,
     document: Some("bluesky"),
 };
+
+/// The app password first: it lasts without a person.
+const LOGINS: &[Login] = &[
+    Login {
+        name: "app-password",
+        about: "an app password: lasts until you delete it, right for pipelines",
+        flow: Flow::Typed(Typed::PLAIN),
+        keeps: &["password"],
+        asks: &["handle", "password"],
+        page: Some("https://bsky.app/settings/app-passwords"),
+    },
+    Login {
+        name: oauth::WAY,
+        about: "in your browser, for posting alone: you log in again every two weeks",
+        flow: Flow::Own(&oauth::Browser),
+        keeps: oauth::KEEPS,
+        asks: &["handle"],
+        page: Some("{server}/account"),
+    },
+];
 
 /// What `prepare` has finished.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -290,7 +314,7 @@ impl Platform for Network {
     async fn whoami(&self, cx: &Cx<'_>) -> Result<Profile, Fault> {
         let session = session::current(cx).await?;
         let url = xrpc(&session, "com.atproto.server.getSession");
-        let answer = cx.call(Request::get(url).bearer(&session.access)).await?;
+        let answer = session.call(cx, || Request::get(&url)).await?;
         let value = answer.value();
         let id = value["did"].as_str().ok_or_else(|| payload_error(&answer, "did"))?.to_string();
         let handle = value["handle"].as_str().unwrap_or(&session.facts.handle);
@@ -325,18 +349,29 @@ impl Platform for Network {
             // another record has this key already: ours from an earlier try, most likely
             Some("InvalidSwap") if answer.write => fault = fault.maybe(),
             Some("RateLimitExceeded") => fault.kind = Kind::Limited,
+            Some("ScopeMissingError") => {
+                fault.message = format!("{}; log in again and leave that permission in", fault.message);
+            }
             Some("PayloadTooLarge") => fault.message = "the file is too large for this server".to_string(),
             _ => {}
         }
         Some(fault)
     }
 
+    fn logins(&self) -> &'static [Login] {
+        LOGINS
+    }
+
     async fn refresh(&self, cx: &Cx<'_>) -> Result<bool, Fault> {
-        session::renew(cx).await.map(|_| true)
+        session::refresh(cx).await
+    }
+
+    async fn leave(&self, cx: &Cx<'_>) -> Result<(), Fault> {
+        session::leave(cx).await
     }
 
     fn hosts(&self, cx: &Cx<'_>) -> Vec<String> {
-        session::host(cx).into_iter().collect()
+        session::hosts(cx)
     }
 
     fn find(&self) -> Option<&dyn Find> {
@@ -390,7 +425,7 @@ impl Delete for Network {
         for collection in [uri.collection.as_str()].into_iter().chain(gates) {
             let body = json!({"repo": session.facts.did, "collection": collection, "rkey": uri.key});
             let url = xrpc(&session, "com.atproto.repo.deleteRecord");
-            cx.call(Request::post(url).bearer(&session.access).json(body)).await?;
+            session.call(cx, || Request::post(&url).json(body.clone())).await?;
         }
         Ok(())
     }
@@ -462,7 +497,8 @@ fn receipt(facts: &Facts, own: StrongRef, root: Option<&StrongRef>, gates: &[Str
 async fn put(cx: &Cx<'_>, session: &Session, collection: &str, post: &Post, record: Value) -> Result<Answer, Fault> {
     let body = json!({"repo": session.facts.did, "collection": collection, "rkey": post.tid(), "validate": true,
         "swapRecord": null, "record": record});
-    cx.call(Request::post(xrpc(session, "com.atproto.repo.putRecord")).bearer(&session.access).json(body)).await
+    let url = xrpc(session, "com.atproto.repo.putRecord");
+    session.call(cx, || Request::post(&url).json(body.clone())).await
 }
 
 /// A gate goes before its post, so that nobody replies or quotes in between. Nobody sees it without the post.
@@ -495,8 +531,10 @@ async fn upload(cx: &Cx<'_>, session: &Session, media: &Media) -> Result<Blob, F
     cx.sink.progress(&format!("uploading {}", media.name));
     let file =
         FilePart { path: media.path.clone(), name: media.name.clone(), mime: media.mime.clone(), bytes: media.bytes };
+    session.warm(cx).await?;
     let url = xrpc(session, "com.atproto.repo.uploadBlob");
-    let answer = cx.call(Request::post(url).bearer(&session.access).body(Body::File(file))).await.map_err(unseen)?;
+    let send = || Request::post(&url).body(Body::File(file.clone()));
+    let answer = session.call(cx, send).await.map_err(unseen)?;
     let uploaded: BlobAnswer = answer.json().map_err(unseen)?;
     let blob = Blob { blob: uploaded.blob, at };
     cx.sink.remember_upload(&media.sha256, "blob", &json!(blob), at + BLOB_KEPT).await?;
@@ -514,12 +552,10 @@ async fn resolve_handle(cx: &Cx<'_>, session: &Session, handle: &str) -> Result<
 }
 
 async fn get_record(cx: &Cx<'_>, session: &Session, uri: &AtUri) -> Result<RecordAnswer, Fault> {
-    let request = Request::get(xrpc(session, "com.atproto.repo.getRecord"))
-        .bearer(&session.access)
-        .query("repo", &uri.repo)
-        .query("collection", &uri.collection)
-        .query("rkey", &uri.key);
-    cx.call(request).await?.json()
+    let url = xrpc(session, "com.atproto.repo.getRecord");
+    let read =
+        || Request::get(&url).query("repo", &uri.repo).query("collection", &uri.collection).query("rkey", &uri.key);
+    session.call(cx, read).await?.json()
 }
 
 /// The network says that there is no such record. Older servers have no name of their own for it.
@@ -551,5 +587,7 @@ fn wants_thumb(payload: &Value) -> bool {
     [&embed["external"], &embed["media"]["external"]].iter().any(|external| external.get("thumb").is_some())
 }
 
+#[cfg(test)]
+mod oauth_tests;
 #[cfg(test)]
 mod tests;

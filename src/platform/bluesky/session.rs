@@ -1,14 +1,17 @@
-//! Sessions: an app password is traded for a short token, which is kept and used until it is close to its end.
+//! What requests are signed with: a session that an app password was traded for, kept and used until it is close to its end, or the
+//! tokens of a login by browser, each request with its proof.
 
 use std::collections::BTreeMap;
 
 use chrono::Utc;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::api::SessionAnswer;
-use crate::login::jwt;
+use super::{identity, oauth};
+use crate::login::dpop::{self, Dpop};
+use crate::login::{self, jwt};
 use crate::net::{Answer, Effect, Fault, Kind, Request};
 use crate::platform::Cx;
 
@@ -20,8 +23,55 @@ const MARGIN: i64 = 60;
 
 /// A session that can be used.
 pub struct Session {
-    pub access: SecretString,
+    access: SecretString,
+    /// The key that the token is bound to; none for the token of an app password, whose bearer is believed.
+    key: Option<Dpop>,
     pub facts: Facts,
+}
+
+impl Session {
+    /// Sends one request in this session's name. The request is built twice at most: a proof without the nonce that the server wants,
+    /// or by a clock that is not the server's, is refused before anything is done, and sent once more.
+    ///
+    /// # Errors
+    /// As [`Cx::call`].
+    pub async fn call(&self, cx: &Cx<'_>, build: impl Fn() -> Request + Send + Sync) -> Result<Answer, Fault> {
+        let Some(key) = &self.key else { return cx.call(build().bearer(&self.access)).await };
+        cx.judge(self.proved(cx, key, &build).await?)
+    }
+
+    async fn proved(
+        &self,
+        cx: &Cx<'_>,
+        key: &Dpop,
+        build: &(impl Fn() -> Request + Send + Sync),
+    ) -> Result<Answer, Fault> {
+        let request = build();
+        let url = request.url().to_string();
+        let answer = cx.answer(key.dress(request, Some(&self.access))?).await?;
+        if !key.again(&url, &answer) {
+            return dpop::stubborn(&answer).map_or(Ok(answer), Err);
+        }
+        let answer = cx.answer(key.dress(build(), Some(&self.access))?).await?;
+        key.again(&url, &answer);
+        dpop::stubborn(&answer).map_or(Ok(answer), Err)
+    }
+
+    /// Makes sure that the next request need not be sent twice, where it is a long one.
+    ///
+    /// # Errors
+    /// The server cannot be reached; nothing was done.
+    pub async fn warm(&self, cx: &Cx<'_>) -> Result<(), Fault> {
+        match &self.key {
+            Some(key) if !key.ready(&self.facts.pds) => {
+                let url = format!("{}/xrpc/com.atproto.server.getSession", self.facts.pds);
+                let answer = cx.answer(key.dress(Request::get(&url), Some(&self.access))?).await?;
+                key.again(&url, &answer);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What is known with a session, kept beside its tokens.
@@ -41,9 +91,43 @@ fn identifier(cx: &Cx<'_>) -> String {
     cx.account.setting("handle").trim().trim_start_matches('@').to_string()
 }
 
-/// Where the session's data really are.
-pub fn host(cx: &Cx<'_>) -> Option<String> {
-    kept(cx).map(|(_, facts)| facts.pds)
+/// Where the session's data really are, and who renews it.
+pub fn hosts(cx: &Cx<'_>) -> Vec<String> {
+    match by_browser(cx) {
+        Some(facts) => oauth::hosts(&facts),
+        None => kept(cx).map(|(_, facts)| facts.pds).into_iter().collect(),
+    }
+}
+
+/// The facts of a login by browser, if these secrets are of one.
+fn by_browser(cx: &Cx<'_>) -> Option<login::Facts> {
+    cx.facts().filter(|facts| facts.way == oauth::WAY)
+}
+
+/// Renews whatever it is.
+///
+/// # Errors
+/// Only a person can log in again (`auth`), or the server cannot be reached; nothing was posted.
+pub async fn refresh(cx: &Cx<'_>) -> Result<bool, Fault> {
+    match by_browser(cx) {
+        Some(_) => cx.renew().await,
+        None => renew(cx).await.map(|_| true),
+    }
+}
+
+/// Ends the session of an app password at the server, if there is one; the password itself stays good.
+///
+/// # Errors
+/// It may be still good there.
+pub async fn leave(cx: &Cx<'_>) -> Result<(), Fault> {
+    let (Some(_), Some(refresh)) = (kept(cx), cx.optional_secret(REFRESH)) else { return Ok(()) };
+    let url = format!("{}/xrpc/com.atproto.server.deleteSession", cx.account.server);
+    match cx.call(Request::post(url).bearer(&refresh)).await {
+        Ok(_) => Ok(()),
+        // it has ended by itself
+        Err(fault) if fault.kind == Kind::Auth => Ok(()),
+        Err(fault) => Err(harmless(fault)),
+    }
 }
 
 fn kept(cx: &Cx<'_>) -> Option<(SecretString, Facts)> {
@@ -57,19 +141,30 @@ fn kept(cx: &Cx<'_>) -> Option<(SecretString, Facts)> {
 /// # Errors
 /// The password is missing or refused, or the server cannot be reached; nothing was posted.
 pub async fn current(cx: &Cx<'_>) -> Result<Session, Fault> {
+    if let Some(login) = by_browser(cx) {
+        let key = oauth::key(&cx.secret(oauth::KEY)?, &login)?;
+        let facts = Facts {
+            did: login.subject.clone(),
+            handle: login.more.get(oauth::HANDLE).cloned().unwrap_or_default(),
+            pds: login.more.get(oauth::PDS).cloned().unwrap_or_default(),
+            identifier: identifier(cx),
+            server: cx.account.server.clone(),
+        };
+        return Ok(Session { access: cx.secret(login::TOKEN)?, key: Some(key), facts });
+    }
     if let Some((access, facts)) = kept(cx)
         && expires(access.expose_secret()).is_none_or(|at| at > Utc::now().timestamp() + MARGIN)
     {
-        return Ok(Session { access, facts });
+        return Ok(Session { access, key: None, facts });
     }
     renew(cx).await
 }
 
-/// A new session from the refresh token, or from the password where that is refused.
+/// A new session of an app password from the refresh token, or from the password where that is refused.
 ///
 /// # Errors
 /// As [`current`].
-pub async fn renew(cx: &Cx<'_>) -> Result<Session, Fault> {
+async fn renew(cx: &Cx<'_>) -> Result<Session, Fault> {
     let url = |method: &str| format!("{}/xrpc/com.atproto.server.{method}", cx.account.server);
     if let (Some((_, facts)), Some(refresh)) = (kept(cx), cx.optional_secret(REFRESH)) {
         match cx.call(Request::post(url("refreshSession")).bearer(&refresh)).await {
@@ -94,7 +189,7 @@ pub async fn renew(cx: &Cx<'_>) -> Result<Session, Fault> {
 async fn keep(cx: &Cx<'_>, answer: &Answer, before: Option<&Facts>) -> Result<Session, Fault> {
     let session: SessionAnswer = answer.json().map_err(harmless)?;
     let (access, refresh) = (SecretString::from(session.access_jwt), SecretString::from(session.refresh_jwt));
-    let pds = endpoint(&session.did_doc, &cx.account.server)
+    let pds = identity::endpoint(&session.did_doc, &cx.account.server)
         .or_else(|| before.map(|facts| facts.pds.clone()))
         .unwrap_or_else(|| cx.account.server.clone());
     let facts = Facts {
@@ -112,34 +207,12 @@ async fn keep(cx: &Cx<'_>, answer: &Answer, before: Option<&Facts>) -> Result<Se
         (FACTS.to_string(), SecretString::from(kept)),
     ]))
     .await?;
-    Ok(Session { access, facts })
+    Ok(Session { access, key: None, facts })
 }
 
 /// A login that failed half-way posted nothing.
 fn harmless(fault: Fault) -> Fault {
     Fault { effect: Effect::None, ..fault }
-}
-
-/// The PDS that the DID document names: https, or plain http on this machine.
-fn endpoint(doc: &Value, server: &str) -> Option<String> {
-    let service = doc["service"].as_array()?.iter().find(|service| {
-        service["id"].as_str().is_some_and(|id| id.ends_with("#atproto_pds"))
-            && service["type"] == "AtprotoPersonalDataServer"
-    })?;
-    let text = service["serviceEndpoint"].as_str()?;
-    let url = url::Url::parse(text).ok()?;
-    let loopback = match url.host()? {
-        url::Host::Domain(name) => name == "localhost",
-        url::Host::Ipv4(ip) => ip.is_loopback(),
-        url::Host::Ipv6(ip) => ip.is_loopback(),
-    };
-    // a server on the internet has no business to send us to this machine
-    let allowed = match url.scheme() {
-        "https" => true,
-        "http" => loopback && server.starts_with("http://"),
-        _ => false,
-    };
-    allowed.then(|| url.origin().ascii_serialization())
 }
 
 /// When a JWT ends, in seconds of the epoch; `None` if it does not say.
@@ -152,21 +225,6 @@ mod tests {
     use base64::Engine as _;
 
     use super::*;
-
-    #[test]
-    fn where_the_data_is() {
-        let doc = |endpoint: &str| {
-            json!({"service": [{"id": "#x", "type": "Other", "serviceEndpoint": "https://no.example"},
-                {"id": "did:plc:a#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": endpoint}]})
-        };
-        let far = "https://bsky.social";
-        assert_eq!(endpoint(&doc("https://morel.host.example/"), far).as_deref(), Some("https://morel.host.example"));
-        assert_eq!(endpoint(&doc("http://localhost:2583"), "http://localhost:2583").as_deref(), Some("http://localhost:2583"));
-        assert_eq!(endpoint(&doc("http://localhost:2583"), far), None);
-        assert_eq!(endpoint(&doc("http://pds.example"), "http://localhost:1"), None);
-        assert_eq!(endpoint(&doc("file:///etc/passwd"), far), None);
-        assert_eq!(endpoint(&Value::Null, far), None);
-    }
 
     #[test]
     fn when_a_token_ends() {

@@ -11,11 +11,14 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::address::AtUri;
 use super::syntax;
+use super::twin_oauth::{Logins, Visitor};
 use super::{IMAGE_BYTES, POST};
 use crate::platform::TwinAccount;
 use crate::twin::{Incoming, Reply, Seen, SeenMedia, Twin};
 
 const HOST: &str = "bsky.social";
+/// The directory of DIDs.
+const PLC: &str = "plc.directory";
 /// Where the accounts really are.
 const PDS: &str = "morel.bsky.example";
 const BLOB_LIMIT: usize = 5 * 1024 * 1024;
@@ -55,6 +58,12 @@ fn number(name: &str) -> Option<usize> {
     (n < 32 * 32 * 32 * 32 && (did(n) == name || handle(n) == name)).then_some(n)
 }
 
+/// The document of an account's DID.
+fn document(n: usize) -> Value {
+    json!({"id": did(n), "alsoKnownAs": [format!("at://{}", handle(n))], "service": [{"id": "#atproto_pds",
+        "type": "AtprotoPersonalDataServer", "serviceEndpoint": format!("https://{PDS}")}]})
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Token {
     Access,
@@ -70,8 +79,9 @@ struct Record {
 }
 
 /// The network's state.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct BlueskyTwin {
+    pub(super) oauth: Logins,
     /// By token.
     tokens: BTreeMap<String, (usize, Token)>,
     /// By CID.
@@ -82,6 +92,32 @@ pub struct BlueskyTwin {
     order: Vec<String>,
     logins: BTreeMap<usize, VecDeque<DateTime<Utc>>>,
     issued: u64,
+}
+
+impl Default for BlueskyTwin {
+    fn default() -> BlueskyTwin {
+        BlueskyTwin {
+            oauth: Logins::new(HOST, PDS),
+            tokens: BTreeMap::new(),
+            blobs: BTreeMap::new(),
+            records: BTreeMap::new(),
+            order: Vec::new(),
+            logins: BTreeMap::new(),
+            issued: 0,
+        }
+    }
+}
+
+/// Whom a request comes from: the bearer of a session's token may do everything.
+struct Caller {
+    n: usize,
+    visitor: Option<Visitor>,
+}
+
+impl Caller {
+    fn may(&self, what: &str) -> Result<(), Refusal> {
+        self.visitor.as_ref().map_or(Ok(()), |visitor| visitor.may(what))
+    }
 }
 
 type Refusal = Box<Reply>;
@@ -96,11 +132,15 @@ fn invalid(message: &str) -> Refusal {
 
 impl Twin for BlueskyTwin {
     fn hosts(&self) -> Vec<String> {
-        vec![HOST.to_string(), PDS.to_string()]
+        vec![HOST.to_string(), PDS.to_string(), PLC.to_string()]
     }
 
     fn answer(&mut self, request: &Incoming) -> Reply {
         let reply = self.route(request).unwrap_or_else(|refusal| *refusal);
+        let reply = self.oauth.headers(request, reply);
+        if !request.path.starts_with("/xrpc/") {
+            return reply;
+        }
         if reply.headers.iter().any(|(name, _)| name == "ratelimit-limit") {
             return reply;
         }
@@ -123,6 +163,7 @@ impl Twin for BlueskyTwin {
 
     /// The short tokens are over; a refresh token still buys a new one, as on the real network.
     fn expire_sessions(&mut self) {
+        self.oauth.expire();
         for (_, token) in self.tokens.values_mut().filter(|(_, token)| *token == Token::Access) {
             *token = Token::Expired;
         }
@@ -177,7 +218,14 @@ impl BlueskyTwin {
 
     fn route(&mut self, request: &Incoming) -> Result<Reply, Refusal> {
         let ok = |value: Value| Ok(Reply::json(200, &value));
+        if let Some(answer) = self.oauth.route(request, number, did) {
+            return answer;
+        }
         let path = request.segments();
+        if request.host == PLC {
+            let n = path.first().and_then(|name| number(name));
+            return Ok(n.map_or_else(|| Reply::json(404, &json!({"message": "DID not registered"})), |n| Reply::json(200, &document(n))));
+        }
         let ["xrpc", method] = path.as_slice() else {
             return Ok(Reply::text(404, "Not Found"));
         };
@@ -187,8 +235,13 @@ impl BlueskyTwin {
                 let n = self.bearer(request, Token::Refresh)?;
                 ok(self.session(n))
             }
+            ("POST", "com.atproto.server.deleteSession") => {
+                let n = self.bearer(request, Token::Refresh)?;
+                self.tokens.retain(|_, (owner, _)| *owner != n);
+                Ok(Reply::empty(200))
+            }
             ("GET", "com.atproto.server.getSession") => {
-                let n = self.bearer(request, Token::Access)?;
+                let n = self.caller(request)?.n;
                 ok(json!({"did": did(n), "handle": handle(n), "email": "ann@bsky.example", "emailConfirmed": true, "active": true}))
             }
             ("GET", "com.atproto.server.describeServer") => ok(json!({"did": format!("did:web:{PDS}"), "availableUserDomains":
@@ -202,16 +255,17 @@ impl BlueskyTwin {
                 ok(json!({"did": did(n)}))
             }
             ("POST", "com.atproto.repo.uploadBlob") => {
-                self.bearer(request, Token::Access)?;
+                let mime = request.header("content-type").unwrap_or("application/octet-stream");
+                self.caller(request)?.may(&format!("blob:{mime}"))?;
                 self.upload(request)
             }
             ("POST", "com.atproto.repo.putRecord") => {
-                let n = self.bearer(request, Token::Access)?;
+                let n = self.writer(request)?;
                 self.put(n, &request.json())
             }
             // xpost never asks for it; other tools that are pointed at `xpost mock` do
             ("POST", "com.atproto.repo.createRecord") => {
-                let n = self.bearer(request, Token::Access)?;
+                let n = self.writer(request)?;
                 let mut body = request.json();
                 if body["rkey"].is_null() {
                     self.issued += 1;
@@ -220,7 +274,7 @@ impl BlueskyTwin {
                 self.put(n, &body)
             }
             ("POST", "com.atproto.repo.deleteRecord") => {
-                let n = self.bearer(request, Token::Access)?;
+                let n = self.writer(request)?;
                 let uri = own(n, &request.json())?.to_string();
                 self.records.remove(&uri);
                 self.order.retain(|known| *known != uri);
@@ -259,6 +313,24 @@ impl BlueskyTwin {
         }
     }
 
+    /// Whom a request comes from, by either kind of token.
+    fn caller(&mut self, request: &Incoming) -> Result<Caller, Refusal> {
+        match request.header("authorization").and_then(|value| value.strip_prefix("DPoP ")) {
+            Some(token) => {
+                let visitor = self.oauth.visitor(request, token)?;
+                Ok(Caller { n: visitor.n, visitor: Some(visitor) })
+            }
+            None => Ok(Caller { n: self.bearer(request, Token::Access)?, visitor: None }),
+        }
+    }
+
+    /// The same, where he may write to the collection that the request names.
+    fn writer(&mut self, request: &Incoming) -> Result<usize, Refusal> {
+        let caller = self.caller(request)?;
+        caller.may(&format!("repo:{}", request.json()["collection"].as_str().unwrap_or_default()))?;
+        Ok(caller.n)
+    }
+
     fn login(&mut self, body: &Value) -> Result<Reply, Refusal> {
         let wrong = || refuse(401, "AuthenticationRequired", "Invalid identifier or password");
         let n = body["identifier"].as_str().and_then(number).ok_or_else(wrong)?;
@@ -291,8 +363,7 @@ impl BlueskyTwin {
         };
         let (access, refresh) = (token(Token::Access, 2), token(Token::Refresh, 24 * 90));
         json!({"accessJwt": access, "refreshJwt": refresh, "handle": handle(n), "did": did, "active": true,
-            "didDoc": {"id": did, "alsoKnownAs": [format!("at://{}", handle(n))], "service": [{"id": "#atproto_pds",
-                "type": "AtprotoPersonalDataServer", "serviceEndpoint": format!("https://{PDS}")}]}})
+            "didDoc": document(n)})
     }
 
     fn upload(&mut self, request: &Incoming) -> Result<Reply, Refusal> {
