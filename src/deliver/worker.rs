@@ -63,7 +63,7 @@ impl Worker {
                 Err(fault) => return Ok(End::without_session(claimed, fault)),
             },
         };
-        let sink = PartSink { worker: self, claimed, account: session.account.clone() };
+        let sink = PartSink::new(self, claimed, session.account.clone());
         let learnt = self.engine.learn(session, &sink).await;
         match Turn::new(self, claimed, session, &sink) {
             Ok(turn) => turn.run(learnt).await,
