@@ -24,7 +24,7 @@ pub use self::cut::{Cut, Last, Span};
 pub use self::state::State;
 use self::state::{Stamp, Step};
 use super::Cx;
-use crate::media::{self, Media};
+use crate::media::Media;
 use crate::net::{Answer, Fault, FilePart, FileSlice, Kind, Request};
 
 /// How a network takes a file.
@@ -354,11 +354,11 @@ impl Job<'_> {
         if self.state.step != Step::New && self.state.stamp != now {
             // its date is another one, which says nothing of its content
             let path = self.media.path.clone();
-            let read = tokio::task::spawn_blocking(move || media::inspect(&path)).await;
-            match read.map_err(|error| error.to_string()).and_then(|read| read) {
-                Ok(read) if read.sha256 == self.media.sha256 => {}
-                Ok(_) => return Err(changed(self.media)),
-                Err(why) => return Err(Fault::local(format!("cannot read `{}`: {why}", self.media.path.display()))),
+            let read = tokio::task::spawn_blocking(move || state::sha256(&path)).await;
+            let read = read.map_err(std::io::Error::other).and_then(|read| read);
+            let fail = |error| Fault::local(format!("cannot read `{}`: {error}", self.media.path.display()));
+            if read.map_err(fail)? != self.media.sha256 {
+                return Err(changed(self.media));
             }
         }
         self.state.stamp = now;

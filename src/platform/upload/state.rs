@@ -1,12 +1,16 @@
 //! What the journal keeps of an upload.
 
 use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
+use aws_lc_rs::digest;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::draft::hex;
 use crate::media::Media;
 use crate::net::Fault;
 
@@ -66,6 +70,19 @@ impl Stamp {
 
     pub(super) fn bytes(&self) -> u64 {
         self.0
+    }
+}
+
+/// The hash of a file, in hex; read in small steps.
+pub(super) fn sha256(path: &Path) -> std::io::Result<String> {
+    let mut file = std::fs::File::open(path)?;
+    let mut hash = digest::Context::new(&digest::SHA256);
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex(hash.finish().as_ref())),
+            read => hash.update(&buffer[..read]),
+        }
     }
 }
 
