@@ -96,3 +96,54 @@ pub(super) async fn open(
         }
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::TryStreamExt;
+
+    use super::super::{Body, Door, DoorOptions, FilePart, Kind, Method, Redactor, Request};
+    use super::*;
+    use crate::twin::{Server, ServerOptions};
+
+    fn part(directory: &tempfile::TempDir, length: usize) -> FilePart {
+        let path = directory.path().join("clip.mp4");
+        let content: Vec<u8> = (0..length).map(|n| (n % 251) as u8).collect();
+        std::fs::write(&path, content).unwrap();
+        FilePart { path, name: "clip.mp4".into(), mime: "video/mp4".into(), bytes: length as u64 }
+    }
+
+    #[tokio::test]
+    async fn a_piece_is_what_it_says_and_is_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = part(&directory, 3 * STEP);
+        let all = std::fs::read(&file.path).unwrap();
+        for (at, length) in [(0, 3 * STEP), (1, STEP), (STEP - 1, STEP + 2), (3 * STEP - 1, 1), (7, 0)] {
+            let meter = Meter::default();
+            let slice = FileSlice { file: file.clone(), at: at as u64, length: length as u64 };
+            let steps: Vec<Vec<u8>> = open(&slice, &meter).await.unwrap().try_collect().await.unwrap();
+            assert!(steps.iter().all(|step| step.len() <= STEP));
+            assert!(steps.concat() == all[at..at + length], "{at} {length}");
+            assert_eq!((meter.sent(), meter.broken()), (length as u64, None));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_changes_is_trouble_of_this_machine() {
+        let directory = tempfile::tempdir().unwrap();
+        let server = Server::start(Vec::new(), &ServerOptions::default()).unwrap();
+        let door = Door::new(DoorOptions::default(), Redactor::default()).unwrap();
+        let send = async |slice: FileSlice| {
+            let request = Request::new(Method::PUT, format!("{}/x", server.url())).body(Body::Slice(slice));
+            door.send(request).await.unwrap_err()
+        };
+        let file = part(&directory, 1000);
+        // it ends before the piece does: as if it were cut while it is read
+        let fault = send(FileSlice { file: file.clone(), at: 900, length: 5000 }).await;
+        assert_eq!((fault.kind, fault.effect), (Kind::Local, super::super::Effect::None), "{fault}");
+        assert!(fault.message.ends_with("it has become shorter"), "{fault}");
+        let fault = send(FilePart { bytes: 999, ..file.clone() }.into()).await;
+        assert!(fault.message.ends_with("999 bytes became 1000"), "{fault}");
+        std::fs::remove_file(&file.path).unwrap();
+        assert_eq!(send(file.into()).await.kind, Kind::Local);
+    }
+}

@@ -188,6 +188,13 @@ pub async fn run(
             job.save().await?;
             Err(fault)
         }
+        // what the network made of the file is of no use: who tries again sends it again
+        Err(fault) if job.state.step == Step::Busy && fault.kind == Kind::Rejected => {
+            let fault = job.stopped(fault);
+            job.state.anew();
+            job.save().await?;
+            Err(fault)
+        }
         Err(fault) => {
             if fault.effect == crate::net::Effect::None
                 && job.shape.lost == Lost::Anew
