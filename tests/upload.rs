@@ -375,6 +375,20 @@ async fn a_session_that_is_over_begins_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_forgets_every_upload_is_not_fed_for_ever() {
+    for kind in [Kind::Parts, Kind::Append, Kind::Once] {
+        let world = World::new(kind);
+        world.server.net.lock().unwrap().forgetful = true;
+        let row = world.publish().await;
+        assert_eq!(row.state(), PartState::Failed, "{kind:?}");
+        assert_eq!(world.server.net.lock().unwrap().opened(), 3, "{kind:?}");
+        let message = row.parts[0].fault.clone().unwrap().message;
+        let want = "`clip.mp4` was uploaded, but its upload is not closed: the network knows it no more, and not for the first time (no such upload)";
+        assert_eq!(message, want);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_in_the_middle_is_told_and_not_repeated() {
     for kind in ALL {
         let world = World::new(kind);

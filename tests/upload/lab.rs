@@ -298,11 +298,21 @@ pub struct LabNet {
     pub processing: &'static str,
     /// Every answer to a piece says that this much is there.
     pub lies: Option<u64>,
+    /// No upload is known any more when it is to be closed.
+    pub forgetful: bool,
 }
 
 impl LabNet {
     pub fn new(kind: Kind) -> LabNet {
-        LabNet { kind, sessions: HashMap::new(), next: 0, posts: vec![], processing: "ready", lies: None }
+        LabNet {
+            kind,
+            sessions: HashMap::new(),
+            next: 0,
+            posts: vec![],
+            processing: "ready",
+            lies: None,
+            forgetful: false,
+        }
     }
 
     /// Forgets all uploads that are not posted.
@@ -416,6 +426,9 @@ impl LabNet {
             _ => {}
         }
         let id = if id.is_empty() { body["id"].as_str().unwrap_or_default() } else { id };
+        if self.forgetful && verb == "finish" {
+            return no(404, "no such upload");
+        }
         let (kind, processing) = (self.kind, self.processing);
         let Some(session) = self.sessions.get_mut(id) else { return no(404, "no such upload") };
         match verb {

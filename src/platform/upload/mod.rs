@@ -27,6 +27,9 @@ use super::Cx;
 use crate::media::Media;
 use crate::net::{Answer, Fault, FilePart, FileSlice, Kind, Request};
 
+/// A network that forgets an upload this often will forget the next one too.
+const SESSIONS: u32 = 3;
+
 /// How a network takes a file.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
@@ -182,8 +185,12 @@ pub async fn run(
     let mut job = Job { cx, upload, media, shape: upload.shape(), keep, state };
     match job.go_on().await {
         Err(fault) if job.over(&fault) => {
-            let message = format!("the network knows it no more, it begins again ({})", fault.message);
-            let fault = job.stopped(Fault { kind: Kind::Unavailable, message, ..fault });
+            let (kind, then) = match job.state.opened < SESSIONS {
+                true => (Kind::Unavailable, "it begins again"),
+                false => (Kind::Rejected, "and not for the first time"),
+            };
+            let message = format!("the network knows it no more, {then} ({})", fault.message);
+            let fault = job.stopped(Fault { kind, message, ..fault });
             job.state.anew();
             job.save().await?;
             Err(fault)

@@ -36,6 +36,8 @@ pub struct State {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) sure: bool,
     pub(super) stamp: Stamp,
+    /// How many sessions were opened for this file.
+    pub(super) opened: u32,
     /// What refers to the file.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub(super) remote: Value,
@@ -93,12 +95,12 @@ impl State {
     }
 
     pub(super) fn open(&mut self, session: Value) {
-        let stamp = self.stamp;
-        *self = State { step: Step::Sending, session, began: Some(Utc::now()), stamp, ..State::default() };
+        let (stamp, opened) = (self.stamp, self.opened + 1);
+        *self = State { step: Step::Sending, session, began: Some(Utc::now()), stamp, opened, ..State::default() };
     }
 
     pub(super) fn anew(&mut self) {
-        *self = State { stamp: self.stamp, ..State::default() };
+        *self = State { stamp: self.stamp, opened: self.opened, ..State::default() };
     }
 
     pub(super) fn done(&mut self, remote: Value) {
