@@ -176,12 +176,9 @@ impl World {
         command
     }
 
-    /// How many bytes of bodies with a piece in them came, the forms' own left out.
+    /// How many bytes of the file came, more than once or not.
     fn bytes(&self) -> u64 {
-        let piece = |asked: &&Asked| {
-            asked.method != "GET" && (asked.path.starts_with("/up.") || asked.path.contains("/append/"))
-        };
-        self.server.log().iter().filter(piece).map(|asked| asked.body.len() as u64).sum()
+        self.server.log().iter().map(of_file).sum()
     }
 
     fn posted_whole(&self, row: &DeliveryRow, what: &str) {
@@ -204,31 +201,37 @@ async fn child_publishes() {
     assert_eq!(done.row.state(), PartState::Sent);
 }
 
-/// The most that may go out twice when the request that carried `hit` was broken off at this moment.
+/// How much of the file came with this request: without the words around it in a form.
+fn of_file(asked: &Asked) -> u64 {
+    if asked.method == "GET" || !(asked.path.starts_with("/up.") || asked.path.contains("/append/")) {
+        return 0;
+    }
+    let Some((_, boundary)) = asked.header("content-type").and_then(|mime| mime.split_once("boundary=")) else {
+        return asked.body.len() as u64;
+    };
+    let find = |what: &[u8], from: usize| {
+        asked.body[from..].windows(what.len()).position(|window| window == what).map(|at| from + at + what.len())
+    };
+    let start = find(b"filename=", 0).and_then(|name| find(b"\r\n\r\n", name)).unwrap_or(asked.body.len());
+    let end = asked.length - format!("\r\n--{boundary}--\r\n").len();
+    end.min(asked.body.len()).saturating_sub(start) as u64
+}
+
+/// The most that may go out twice when the request that carried `hit` was broken off at this moment: what came of it and was lost.
 fn allowed(kind: Kind, moment: Moment, hit: &Asked) -> u64 {
-    let piece = hit.length as u64 * u64::from(hit.path.starts_with("/up.") || hit.path.contains("/append/"));
     match (kind, moment) {
-        (_, Moment::Head) => 0,
         // asked, the network says that it has it
         (Kind::Resume | Kind::Chunks | Kind::Offset, Moment::After) => 0,
         (Kind::Offset, Moment::Half) => 0,
-        (_, Moment::Half) => piece / 2,
-        (_, Moment::Before | Moment::After) => piece,
+        _ => of_file(hit),
     }
-}
-
-/// Form fields and boundaries: not of the file.
-fn overhead(kind: Kind) -> u64 {
-    if matches!(kind, Kind::Append | Kind::Once) { 5 * 500 } else { 0 }
 }
 
 fn check_bytes(world: &World, moment: Moment, hit: &Asked, what: &str) {
-    let most = BYTES + allowed(world.kind, moment, hit) + overhead(world.kind);
+    let most = BYTES + allowed(world.kind, moment, hit);
     let bytes = world.bytes();
     assert!(bytes <= most, "{:?}, {what}: {bytes} bytes came where {most} are enough", world.kind);
-    if world.kind == Kind::Resume {
-        assert!(bytes >= BYTES);
-    }
+    assert!(bytes >= BYTES, "{:?}, {what}: only {bytes} bytes", world.kind);
     let opened = world.server.net.lock().unwrap().opened();
     assert!(opened <= 2, "{:?}, {what}: {opened} sessions", world.kind);
     let start = hit.path.ends_with("/start");
@@ -340,7 +343,7 @@ async fn nothing_goes_wrong_and_nothing_goes_twice() {
         let world = World::new(kind);
         let done = publish(&world.home(), &world.server.url, kind, &world.media, false).await.unwrap();
         world.posted_whole(&done.row, "nothing wrong");
-        assert!(world.bytes() <= BYTES + overhead(kind), "{kind:?}: {}", world.bytes());
+        assert_eq!(world.bytes(), BYTES, "{kind:?}");
         assert!(done.told.iter().all(|(done, total)| done <= total && *total == BYTES), "{kind:?}: {:?}", done.told);
         assert!(done.told.is_sorted(), "{kind:?}: {:?}", done.told);
         assert_eq!(done.told.last(), Some(&(BYTES, BYTES)), "{kind:?}");
@@ -411,7 +414,7 @@ async fn publishing_once_more_after_a_failure_goes_on_where_it_was() {
         assert_eq!(world.publish().await.state(), PartState::Failed, "{kind:?}");
         let row = world.publish().await;
         world.posted_whole(&row, "after a failure");
-        assert!(world.bytes() <= BYTES + overhead(kind), "{kind:?}: {} bytes", world.bytes());
+        assert!(world.bytes() <= BYTES, "{kind:?}: {} bytes", world.bytes());
         assert_eq!(world.server.net.lock().unwrap().opened(), 1, "{kind:?}");
     }
 }
@@ -480,7 +483,7 @@ async fn a_file_that_changed_is_not_sent_in_halves() {
         })
         .await;
         world.posted_whole(&row, "written again as it was");
-        assert!(world.bytes() <= BYTES + PIECE + overhead(kind), "{kind:?}: it went on where it was");
+        assert!(world.bytes() <= BYTES + PIECE, "{kind:?}: it went on where it was");
     }
 }
 
@@ -492,7 +495,7 @@ async fn a_login_that_ends_in_the_middle_goes_on_with_the_same_upload() {
     let row = world.publish().await;
     world.posted_whole(&row, "401 in the middle");
     assert_eq!(world.server.net.lock().unwrap().opened(), 1, "the session is the same");
-    assert!(world.bytes() <= BYTES + PIECE + overhead(Kind::Append) + 300, "{}", world.bytes());
+    assert!(world.bytes() <= BYTES + PIECE, "{}", world.bytes());
     // and where the first request is refused, nothing is lost
     let world = World::new(Kind::Append);
     let done = publish(&world.home(), &world.server.url, Kind::Append, &world.media, true).await.unwrap();
