@@ -122,6 +122,15 @@ pub async fn signal() {
     drop(tokio::signal::ctrl_c().await);
 }
 
+const WORDS: &str = "{spinner} {prefix:14!} {wide_msg}";
+const BYTES: &str = "{spinner} {prefix:14!} {wide_msg} {bar:20} {bytes:>10} of {total_bytes} {bytes_per_sec:>12}";
+
+fn dress(line: &ProgressBar, template: &str) {
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        line.set_style(style.tick_chars("⠋⠙⠸⠴⠦⠇✓"));
+    }
+}
+
 /// A line for each target, on a terminal.
 struct Live {
     lines: Option<(MultiProgress, Mutex<HashMap<i64, ProgressBar>>)>,
@@ -139,6 +148,9 @@ impl Live {
         let (text, over) = match &event.kind {
             EventKind::Preparing => ("preparing".to_string(), false),
             EventKind::Progress(what) => (one_line(what), false),
+            EventKind::Uploading { name, done, total } => {
+                return self.bar(event, &format!("{part}{}", one_line(name)), *done, *total);
+            }
             EventKind::Sending => ("sending".to_string(), false),
             EventKind::Checking => ("asking whether it arrived".to_string(), false),
             EventKind::Sent { url } => (format!("sent {}", url.as_deref().unwrap_or_default()), event.part == event.of),
@@ -153,19 +165,41 @@ impl Live {
             EventKind::Unknown { fault } => (format!("unknown: {fault}"), true),
         };
         tracing::info!(account = event.account, "{part}{text}");
-        let Some((all, lines)) = &self.lines else { return };
+        let Some(line) = self.line(event) else { return };
+        if line.length().is_some() {
+            // the file is out
+            line.unset_length();
+            dress(&line, WORDS);
+        }
+        let text = format!("{part}{text}");
+        if over { line.finish_with_message(text) } else { line.set_message(text) }
+    }
+
+    /// How far a file is, and how fast.
+    fn bar(&self, event: &Event, name: &str, done: u64, total: u64) {
+        let Some(line) = self.line(event) else { return };
+        if line.length() != Some(total) || line.position() > done {
+            line.set_length(total);
+            line.set_position(done);
+            line.reset_eta();
+            dress(&line, BYTES);
+        }
+        line.set_message(name.to_string());
+        line.set_position(done);
+    }
+
+    /// The target's line, on a terminal.
+    fn line(&self, event: &Event) -> Option<ProgressBar> {
+        let (all, lines) = self.lines.as_ref()?;
         let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
         let line = lines.entry(event.delivery_id).or_insert_with(|| {
             let line = all.add(ProgressBar::new_spinner());
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix:14!} {wide_msg}") {
-                line.set_style(style.tick_chars("⠋⠙⠸⠴⠦⠇✓"));
-            }
+            dress(&line, WORDS);
             line.set_prefix(event.account.clone());
             line.enable_steady_tick(Duration::from_millis(120));
             line
         });
-        let text = format!("{part}{text}");
-        if over { line.finish_with_message(text) } else { line.set_message(text) }
+        Some(line.clone())
     }
 
     /// The results are printed by the report.

@@ -60,6 +60,12 @@ pub enum EventKind {
     Preparing,
     /// `uploading crab.png`.
     Progress(String),
+    /// A file on its way: so many bytes of so many have left.
+    Uploading {
+        name: String,
+        done: u64,
+        total: u64,
+    },
     Sending,
     Sent {
         url: Option<String>,

@@ -8,6 +8,8 @@
 //! ```
 //! A part whose earlier write may have landed enters at `write` (where the network recognises the repeat) or at `find`.
 
+use std::sync::{Mutex, PoisonError};
+
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use serde_json::Value;
@@ -167,6 +169,10 @@ impl<'a> Turn<'a> {
     async fn prepare(&mut self) -> Result<Step, Fault> {
         self.tell(EventKind::Preparing);
         self.began = Utc::now();
+        // after a renewed login it goes on from what it had finished before
+        if let Some(saved) = self.sink.saved.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            self.post.state = saved;
+        }
         if let Err(fault) = self.make().await {
             return self.after_prepare(fault).await;
         }
@@ -446,16 +452,26 @@ pub(super) fn post(claimed: &Claimed) -> Result<Post, Fault> {
 
 /// What a platform may keep while it works on a part.
 pub(super) struct PartSink<'a> {
-    pub(super) worker: &'a Worker,
-    pub(super) claimed: &'a Claimed,
-    pub(super) account: Account,
+    worker: &'a Worker,
+    claimed: &'a Claimed,
+    account: Account,
+    /// What was saved last in this turn.
+    saved: Mutex<Option<Value>>,
+}
+
+impl<'a> PartSink<'a> {
+    pub(super) fn new(worker: &'a Worker, claimed: &'a Claimed, account: Account) -> PartSink<'a> {
+        PartSink { worker, claimed, account, saved: Mutex::default() }
+    }
 }
 
 #[async_trait]
 impl Sink for PartSink<'_> {
     async fn save(&self, state: &Value) -> Result<(), Fault> {
         let store = self.worker.engine.store();
-        store.checkpoint(self.claimed.part.id, &self.worker.name, state.clone()).await.map_err(store_fault)
+        store.checkpoint(self.claimed.part.id, &self.worker.name, state.clone()).await.map_err(store_fault)?;
+        *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = Some(state.clone());
+        Ok(())
     }
 
     async fn keep(&self, secrets: &Secrets) -> Result<(), Fault> {
@@ -491,5 +507,9 @@ impl Sink for PartSink<'_> {
 
     fn progress(&self, what: &str) {
         self.worker.tell(self.claimed, EventKind::Progress(what.to_string()));
+    }
+
+    fn bytes(&self, what: &str, done: u64, total: u64) {
+        self.worker.tell(self.claimed, EventKind::Uploading { name: what.to_string(), done, total });
     }
 }

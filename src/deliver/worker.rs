@@ -63,7 +63,7 @@ impl Worker {
                 Err(fault) => return Ok(End::without_session(claimed, fault)),
             },
         };
-        let sink = PartSink { worker: self, claimed, account: session.account.clone() };
+        let sink = PartSink::new(self, claimed, session.account.clone());
         let learnt = match self.engine.keep_alive(session, chrono::TimeDelta::zero()).await {
             Ok(()) => self.engine.learn(session, &sink).await,
             // a network that is away comes back; what the fault says of the login counts as of a first request

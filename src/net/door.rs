@@ -10,19 +10,20 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio_util::io::ReaderStream;
 use url::Url;
 
 use super::fault::{Fault, Kind};
+use super::outgoing;
 use super::rate::{Rate, parse_retry_at};
 use super::redact::{Redactor, hide_fields, hide_pairs};
-use super::request::{Body, FilePart, Request};
+use super::request::{Body, FileSlice, Request};
 use super::{MAX_ANSWER, record, trust};
 
 /// How long a request may take, connecting included.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// The same for a request that carries a file.
+/// The same for a request that carries a file, at least; a large one may take as long as a line of so many bytes a second needs.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(600);
+const SLOW_LINE: u64 = 100_000;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const USER_AGENT: &str = concat!("xpost/", env!("CARGO_PKG_VERSION"));
 
@@ -317,6 +318,9 @@ impl Door {
         for secret in request.path_secrets.iter().chain(request.secret_query.iter().map(|(_, secret)| secret)) {
             self.shared.redactor.learn(secret);
         }
+        if let Some(secret) = &request.own_secret {
+            self.shared.redactor.learn(secret);
+        }
         for (_, secret) in &request.secret_headers {
             let value = secret.expose_secret();
             self.shared.redactor.learn(secret);
@@ -336,12 +340,11 @@ impl Door {
             value.set_sensitive(true);
             headers.append(header_name(name)?, value);
         }
-        let carries_file = matches!(request.body, Body::File(_) | Body::Multipart(..));
-        let timeout = request.timeout.or(self.shared.options.timeout).unwrap_or(if carries_file {
-            UPLOAD_TIMEOUT
-        } else {
-            TIMEOUT
-        });
+        let load = request.load();
+        let allowed =
+            load.as_ref().map_or(TIMEOUT, |load| UPLOAD_TIMEOUT.max(Duration::from_secs(load.length / SLOW_LINE)));
+        let timeout = request.timeout.or(self.shared.options.timeout).unwrap_or(allowed);
+        let meter = request.meter.clone();
         let recording = self.shared.options.record.is_some().then(|| record::request(&request, &headers));
         let ca_file = request.ca_file.as_deref().or(self.ca_file.as_deref());
         let host = url.host_str().unwrap_or_default().to_string();
@@ -351,24 +354,16 @@ impl Door {
             Body::Json(value) => call.json(&value),
             Body::Form(pairs) => call.form(&pairs),
             Body::Bytes(mime, bytes) => call.header("content-type", mime).body(bytes),
-            Body::File(part) => {
-                let stream = open(&part).await?;
-                call.header("content-type", part.mime)
-                    .header("content-length", part.bytes)
-                    .body(reqwest::Body::wrap_stream(stream))
+            Body::File(file) => streamed(call, &file.into(), &meter).await?,
+            Body::Slice(slice) => streamed(call, &slice, &meter).await?,
+            Body::FormSlice(fields, name, slice) => {
+                let part = form_part(&slice, &meter).await?;
+                call.multipart(form(fields).part(name, part))
             }
             Body::Multipart(fields, files) => {
-                let mut form = reqwest::multipart::Form::new();
-                for (name, value) in fields {
-                    form = form.text(name, value);
-                }
-                for (name, part) in files {
-                    let stream = reqwest::Body::wrap_stream(open(&part).await?);
-                    let part = reqwest::multipart::Part::stream_with_length(stream, part.bytes)
-                        .file_name(part.name)
-                        .mime_str(&part.mime)
-                        .map_err(|error| Fault::local(format!("`{}` is not a media type: {error}", part.mime)))?;
-                    form = form.part(name, part);
+                let mut form = form(fields);
+                for (name, file) in files {
+                    form = form.part(name, form_part(&file.into(), &meter).await?);
                 }
                 call.multipart(form)
             }
@@ -384,6 +379,9 @@ impl Door {
                     began.elapsed(),
                     self.shared.redactor.clean(&chain(&error))
                 );
+                if let Some(why) = meter.broken() {
+                    return Err(Fault::local(why));
+                }
                 return Err(match trust::refused(&error, &host, ca_file) {
                     Some(why) => Fault::local(format!("{asked}: {}", self.shared.redactor.clean(&why))),
                     None => self.transport(&error, request.write, &asked),
@@ -516,18 +514,32 @@ pub(super) fn chain(error: &reqwest::Error) -> String {
     if text.is_empty() { "it failed".to_string() } else { one_line(&text, 400) }
 }
 
-async fn open(part: &FilePart) -> Result<ReaderStream<tokio::fs::File>, Fault> {
-    let fail = |error: std::io::Error| Fault::local(format!("cannot read `{}`: {error}", part.path.display()));
-    let file = tokio::fs::File::open(&part.path).await.map_err(fail)?;
-    let length = file.metadata().await.map_err(fail)?.len();
-    if length != part.bytes {
-        return Err(Fault::local(format!(
-            "`{}` changed while it was being posted: {} bytes became {length}",
-            part.path.display(),
-            part.bytes
-        )));
-    }
-    Ok(ReaderStream::with_capacity(file, 64 * 1024))
+/// A piece of a file as the whole body.
+async fn streamed(
+    call: reqwest::RequestBuilder,
+    slice: &FileSlice,
+    meter: &outgoing::Meter,
+) -> Result<reqwest::RequestBuilder, Fault> {
+    let stream = outgoing::open(slice, meter).await?;
+    Ok(call
+        .header("content-type", slice.file.mime.as_str())
+        .header("content-length", slice.length)
+        .body(reqwest::Body::wrap_stream(stream)))
+}
+
+/// The text fields of a form.
+fn form(fields: Vec<(String, String)>) -> reqwest::multipart::Form {
+    fields.into_iter().fold(reqwest::multipart::Form::new(), |form, (name, value)| form.text(name, value))
+}
+
+/// A piece of a file as one field of a form.
+async fn form_part(slice: &FileSlice, meter: &outgoing::Meter) -> Result<reqwest::multipart::Part, Fault> {
+    let stream = reqwest::Body::wrap_stream(outgoing::open(slice, meter).await?);
+    let file = &slice.file;
+    reqwest::multipart::Part::stream_with_length(stream, slice.length)
+        .file_name(file.name.clone())
+        .mime_str(&file.mime)
+        .map_err(|error| Fault::local(format!("`{}` is not a media type: {error}", file.mime)))
 }
 
 pub(super) fn header_name(name: &str) -> Result<HeaderName, Fault> {

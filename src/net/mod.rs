@@ -6,6 +6,7 @@
 
 mod door;
 mod fault;
+mod outgoing;
 mod public;
 mod rate;
 mod record;
@@ -15,10 +16,11 @@ mod trust;
 
 pub use door::{Answer, Door, DoorOptions, by_status, one_line};
 pub use fault::{Effect, Fault, Kind};
+pub use outgoing::Meter;
 pub use public::{Fetched, is_public};
 pub use rate::{Rate, parse_retry_at};
 pub use redact::Redactor;
-pub use request::{Body, FilePart, Method, Request};
+pub use request::{Body, FilePart, FileSlice, Load, Method, Request};
 
 /// The most of an answer that is read, in bytes.
 pub const MAX_ANSWER: usize = 8 * 1024 * 1024;

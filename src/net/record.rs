@@ -33,6 +33,13 @@ pub(super) fn request(request: &Request, headers: &HeaderMap) -> String {
         }
         Body::Bytes(_, bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Body::File(part) => format!("[{} bytes of {}]", part.bytes, part.mime),
+        Body::Slice(slice) => format!("[{} bytes of {} from {}]", slice.length, slice.file.mime, slice.at),
+        Body::FormSlice(fields, name, slice) => fields
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}"))
+            .chain([format!("{name}: [{} bytes of {} from {}]", slice.length, slice.file.mime, slice.at)])
+            .collect::<Vec<_>>()
+            .join("\n"),
         Body::Multipart(fields, files) => fields
             .iter()
             .map(|(name, value)| format!("{name}: {value}"))

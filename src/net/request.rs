@@ -7,6 +7,8 @@ use serde_json::Value;
 
 pub use reqwest::Method;
 
+use super::outgoing::Meter;
+
 /// One request. Build it with [`Request::get`] or [`Request::post`] and the methods below; secrets only through
 /// [`Request::bearer`], [`Request::secret_header`] and [`Request::secret_path`], which the door keeps out of every log
 /// and message.
@@ -17,6 +19,10 @@ pub struct Request {
     pub(super) secret_headers: Vec<(String, SecretString)>,
     /// What [`Request::secret_path`] put into the URL, for the door's redactor.
     pub(super) path_secrets: Vec<SecretString>,
+    /// What [`Request::capability`] keeps out of sight.
+    pub(super) own_secret: Option<SecretString>,
+    /// Counts the bytes of files as they leave.
+    pub(super) meter: Meter,
     pub(super) query: Vec<(String, String)>,
     pub(super) secret_query: Vec<(String, SecretString)>,
     /// Certificates of this file are trusted instead of the system's.
@@ -54,6 +60,40 @@ pub enum Body {
     File(FilePart),
     /// multipart/form-data: text fields, then files, in this order.
     Multipart(Vec<(String, String)>, Vec<(String, FilePart)>),
+    /// A piece of a file, streamed likewise.
+    Slice(FileSlice),
+    /// multipart/form-data: text fields, then one piece of a file in a field of this name.
+    FormSlice(Vec<(String, String)>, String, FileSlice),
+}
+
+/// A piece of a file.
+#[derive(Debug, Clone)]
+pub struct FileSlice {
+    pub file: FilePart,
+    /// Where it begins, in bytes.
+    pub at: u64,
+    /// How long it is, in bytes.
+    pub length: u64,
+}
+
+impl From<FilePart> for FileSlice {
+    /// All of it.
+    fn from(file: FilePart) -> FileSlice {
+        FileSlice { at: 0, length: file.bytes, file }
+    }
+}
+
+/// What of files a request carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Load {
+    /// The file's name, or how many there are.
+    pub name: String,
+    /// Bytes of the file that come before this request's.
+    pub before: u64,
+    /// Bytes that this request carries.
+    pub length: u64,
+    /// Bytes of the whole file.
+    pub total: u64,
 }
 
 /// A file on its way out: streamed from disk, its length sent ahead.
@@ -76,6 +116,8 @@ impl Request {
             headers: Vec::new(),
             secret_headers: Vec::new(),
             path_secrets: Vec::new(),
+            own_secret: None,
+            meter: Meter::default(),
             query: Vec::new(),
             secret_query: Vec::new(),
             ca_file: None,
@@ -99,6 +141,47 @@ impl Request {
         self.url = self.url.replace("{secret}", secret.expose_secret());
         self.shown_url = Some(shown);
         self.path_secrets.push(secret.clone());
+        self
+    }
+
+    /// A request to an address that is itself the right to use it (a signed upload address): messages and logs show its origin alone.
+    /// It may lead anywhere that the network says; credentials that are put on go where credentials may go.
+    pub fn capability(method: Method, url: &SecretString) -> Request {
+        let plain = url.expose_secret();
+        let mut request = Request::new(method, plain);
+        let origin = url::Url::parse(plain).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization());
+        request.own_secret = plain.strip_prefix(origin.as_str()).map(SecretString::from);
+        request.shown_url = Some(format!("{origin}/…"));
+        request
+    }
+
+    /// What of files it carries, if any.
+    pub fn load(&self) -> Option<Load> {
+        let of = |slice: &FileSlice| Load {
+            name: slice.file.name.clone(),
+            before: slice.at,
+            length: slice.length,
+            total: slice.file.bytes,
+        };
+        match &self.body {
+            Body::File(file) => Some(of(&file.clone().into())),
+            Body::Slice(slice) | Body::FormSlice(_, _, slice) => Some(of(slice)),
+            Body::Multipart(_, files) => {
+                let total = files.iter().map(|(_, file)| file.bytes).sum();
+                let name = match files.as_slice() {
+                    [] => return None,
+                    [(_, file)] => file.name.clone(),
+                    files => format!("{} files", files.len()),
+                };
+                Some(Load { name, before: 0, length: total, total })
+            }
+            Body::Empty | Body::Json(_) | Body::Form(_) | Body::Bytes(..) => None,
+        }
+    }
+
+    /// Counts the bytes of files here while they leave.
+    pub fn meter(mut self, meter: &Meter) -> Request {
+        self.meter = meter.clone();
         self
     }
 
@@ -174,7 +257,7 @@ impl Request {
         self
     }
 
-    /// Another limit than the door's own (30 s for everything but uploads, which have 10 min).
+    /// Another limit than the door's own (30 s for everything but uploads, which have 10 min and more for what is large).
     pub fn timeout(mut self, timeout: std::time::Duration) -> Request {
         self.timeout = Some(timeout);
         self
@@ -184,6 +267,18 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_that_is_a_secret_is_not_shown() {
+        let url = SecretString::from("https://up.example.org/v1/session?sig=abcdef");
+        let request = Request::capability(Method::PUT, &url);
+        let shown = format!("{request:?}");
+        assert!(shown.contains("https://up.example.org/…") && !shown.contains("session"), "{shown}");
+        assert_eq!(request.url, "https://up.example.org/v1/session?sig=abcdef");
+        assert_eq!(request.own_secret.as_ref().unwrap().expose_secret(), "/v1/session?sig=abcdef");
+        assert_eq!(request.secret_to(), None, "it goes where the network said");
+        assert!(request.secret_header("x", url).secret_to().is_some());
+    }
 
     #[test]
     fn no_secret_is_shown_by_debug() {

@@ -16,7 +16,7 @@ use crate::draft::{CardChoice, Overflow, Poll, Visibility};
 use crate::host::{self, Hosted};
 use crate::login::{self, Desk, Facts, Login, Nobody};
 use crate::media::{Card as LinkCard, Media};
-use crate::net::{Answer, Door, Fault, Request, by_status};
+use crate::net::{Answer, Door, Fault, Load, Meter, Request, by_status};
 use crate::store::Account;
 use crate::text::Text;
 use crate::twin::Twin;
@@ -476,7 +476,14 @@ pub trait Sink: Sync + Send {
     }
     /// Tells the person at the terminal what is going on: `uploading crab.png`.
     fn progress(&self, what: &str);
+    /// Tells how far a file is on its way: `done` of `total` bytes have left.
+    fn bytes(&self, what: &str, done: u64, total: u64) {
+        let _ = (what, done, total);
+    }
 }
+
+/// How often a person is told how far an upload is.
+const BEAT: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// What a network works with while it acts for one account.
 pub struct Cx<'a> {
@@ -506,11 +513,32 @@ impl Cx<'_> {
     /// No answer.
     pub async fn answer(&self, request: Request) -> Result<Answer, Fault> {
         self.bound(&request)?;
-        let answer = self.door.send(request).await?;
+        let answer = match request.load() {
+            None => self.door.send(request).await?,
+            Some(load) => self.watched(request, &load).await?,
+        };
         if let Some(rate) = answer.rate {
             *self.rate.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(rate);
         }
         Ok(answer)
+    }
+
+    /// Sends a request that carries a file; the sink is told how far it is.
+    async fn watched(&self, request: Request, load: &Load) -> Result<Answer, Fault> {
+        let meter = Meter::default();
+        let tell = || self.sink.bytes(&load.name, load.before + meter.sent(), load.total);
+        let sending = self.door.send(request.meter(&meter));
+        tokio::pin!(sending);
+        let mut beat = tokio::time::interval(BEAT);
+        loop {
+            tokio::select! {
+                answer = &mut sending => {
+                    tell();
+                    return answer;
+                }
+                _ = beat.tick() => tell(),
+            }
+        }
     }
 
     /// Lets the platform explain an answer.

@@ -11,6 +11,7 @@ mod fit_media;
 mod spec;
 #[cfg(test)]
 mod stage;
+pub mod upload;
 
 pub use contract::{
     AccountInfo, Ask, Content, ContentPost, Cx, Delete, Find, Found, MediaUse, Part, Piece, Platform, Post, Profile,

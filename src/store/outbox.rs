@@ -630,6 +630,34 @@ fn insert_parts(
     Ok(())
 }
 
+/// Whether a delivery of which nothing was ever sent has finished steps (uploads) that are of use to this plan: then its parts, which
+/// are the same, are kept with their identity.
+fn begun(
+    tx: &Transaction,
+    delivery: i64,
+    target: &NewDelivery,
+    add: &Add,
+    now: DateTime<Utc>,
+) -> rusqlite::Result<bool> {
+    let mut statement = tx.prepare_cached(
+        "SELECT p.text, p.media, p.card, p.payload, p.key, p.checkpoint FROM parts p JOIN deliveries d ON d.id = p.delivery_id
+         WHERE d.id = ?1 AND d.plan_hash = ?2 ORDER BY p.idx",
+    )?;
+    let rows = statement.query_map(params![delivery, target.plan_hash], |row| {
+        let columns: Vec<String> = (0..6).map(|at| row.get(at)).collect::<rusqlite::Result<_>>()?;
+        Ok(columns)
+    })?;
+    let known: Vec<Vec<String>> = rows.collect::<rusqlite::Result<_>>()?;
+    let same = |(row, part): (&Vec<String>, &NewPart)| {
+        row[..4] == [&part.text, &part.media, &part.card, &part.payload].map(ToString::to_string)
+            && (add.once_key.is_none() || row[4] == part.key.to_string())
+    };
+    Ok(add.at.is_none_or(|at| at <= now)
+        && known.len() == target.parts.len()
+        && known.iter().any(|row| row[5] != "null")
+        && known.iter().zip(&target.parts).all(same))
+}
+
 /// The same draft once more: what failed is queued again; a delivery of which nothing was ever sent takes the new plan.
 fn renew(tx: &Transaction, delivery: i64, target: &NewDelivery, add: &Add, now: DateTime<Utc>) -> rusqlite::Result<()> {
     let touched: bool = tx.query_row(
@@ -645,7 +673,15 @@ fn renew(tx: &Transaction, delivery: i64, target: &NewDelivery, add: &Add, now: 
         )?;
         return Ok(());
     }
-    tx.execute("DELETE FROM parts WHERE delivery_id = ?1", [delivery])?;
+    if begun(tx, delivery, target, add, now)? {
+        tx.execute(
+            "UPDATE parts SET state = 'queued', tries = 0, next_at = ?2, fault = NULL WHERE delivery_id = ?1",
+            params![delivery, ms(now)],
+        )?;
+    } else {
+        tx.execute("DELETE FROM parts WHERE delivery_id = ?1", [delivery])?;
+        insert_parts(tx, delivery, target, add, now)?;
+    }
     tx.execute(
         "UPDATE deliveries SET plan_hash = ?2, reply_to = ?3, quote = ?4, expires_at = ?5 WHERE id = ?1",
         params![
@@ -656,7 +692,7 @@ fn renew(tx: &Transaction, delivery: i64, target: &NewDelivery, add: &Add, now: 
             target.expires_at.map(ms)
         ],
     )?;
-    insert_parts(tx, delivery, target, add, now)
+    Ok(())
 }
 
 fn write_attempt(tx: &Transaction, part: i64, tried: &Try, now: DateTime<Utc>) -> rusqlite::Result<()> {

@@ -9,6 +9,8 @@ mod session;
 pub mod syntax;
 mod twin;
 mod twin_oauth;
+mod twin_video;
+mod video;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -24,8 +26,8 @@ use self::session::{Facts, Session};
 use self::address::AtUri;
 use super::{
     Ask, Card, Cx, Delete, Field, FieldKind, Find, Found, ImageRule, Limits, MediaRule, Piece, PlanNote, Platform, Post,
-    Profile, Ready, Receipt, Reference, Rendered, Repeat, Server, Spec, TextRule, Title, TwinAccount, explain_by_status, fit,
-    payload_error,
+    Profile, Ready, Receipt, Reference, Rendered, Repeat, Server, Spec, TextRule, Title, TwinAccount, VideoRule, explain_by_status,
+    fit, payload_error, upload,
 };
 use crate::draft::Visibility;
 use crate::login::{Flow, Login, Typed};
@@ -106,7 +108,7 @@ static SPEC: Spec = Spec {
             side: None,
             mimes: &["image/jpeg", "image/png", "image/webp", "image/gif"],
         }),
-        video: None,
+        video: Some(VideoRule { max: 1, bytes: video::BYTES, mimes: video::MIMES }),
         mixed: false,
         // the app's own bound; the lexicon has none
         alt: Some((Unit::Graphemes, 2000)),
@@ -153,6 +155,9 @@ struct State {
     blobs: Vec<Blob>,
     #[serde(skip_serializing_if = "Option::is_none")]
     thumb: Option<Blob>,
+    /// A film on its way through the film service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    film: Option<upload::State>,
     /// Handles and whose they are; `null` where nobody is called so.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     dids: BTreeMap<String, Option<String>>,
@@ -184,6 +189,11 @@ impl Platform for Network {
         let mut limits = Limits::of(&SPEC);
         if let Some(most) = about["blob_bytes"].as_u64().filter(|most| *most > 0) {
             limits.image_bytes = limits.image_bytes.min(most);
+        }
+        // without a film service the server keeps the file as it is
+        if about.is_object() && about["video"].is_null() {
+            limits.video_mimes.retain(|mime| mime == "video/mp4");
+            limits.video_bytes = about["blob_bytes"].as_u64().map_or(limits.video_bytes, |most| limits.video_bytes.min(most));
         }
         limits
     }
@@ -235,11 +245,37 @@ impl Platform for Network {
         }
         // blobs last: the network keeps them the shortest time
         let fresh = |blob: &Blob| Utc::now() - blob.at < BLOB_KEPT;
+        if let Some(film) = post.media.first().filter(|medium| medium.media.class() == "video")
+            && !state.blobs.first().is_some_and(fresh)
+            && let Some(service) = video::service(&cx.account.server, &session.facts.pds)
+        {
+            // a film that was ready and waited too long goes once more
+            let mut on_its_way = state.film.take().filter(|film| !film.is_done()).unwrap_or_default();
+            let keep = |film: &upload::State| json!(State { film: Some(film.clone()), ..state.clone() });
+            let name = format!("{}.{}", post.tid(), film.media.mime.rsplit('/').next().unwrap_or("mp4"));
+            let way = video::Film { session: &session, service, name };
+            let stage = match known(cx, &film.media).await? {
+                Some(blob) => upload::Stage::There(blob.blob),
+                None => upload::run(cx, &way, &film.media, &mut on_its_way, &keep).await.map_err(unseen)?,
+            };
+            match stage {
+                upload::Stage::Busy(at) => return Ok(Ready::Later { state: keep(&on_its_way), at }),
+                // the service is not for this account: the server itself is next
+                upload::Stage::There(Value::Null) => {}
+                upload::Stage::There(blob) => {
+                    let blob = Blob { blob, at: Utc::now() };
+                    remember(cx, &film.media, &blob).await?;
+                    state.blobs = vec![blob];
+                    saved = json!(state);
+                    cx.save(&saved).await?;
+                }
+            }
+        }
         for (index, medium) in post.media.iter().enumerate() {
             if state.blobs.get(index).is_some_and(fresh) {
                 continue;
             }
-            let blob = upload(cx, &session, &medium.media).await?;
+            let blob = upload_blob(cx, &session, &medium.media).await?;
             state.blobs.truncate(state.blobs.len().max(index));
             match state.blobs.get_mut(index) {
                 Some(slot) => *slot = blob,
@@ -252,7 +288,7 @@ impl Platform for Network {
             && !state.thumb.as_ref().is_some_and(fresh)
             && let Some(image) = post.card.as_ref().and_then(|card| card.image.as_ref())
         {
-            state.thumb = Some(upload(cx, &session, image).await?);
+            state.thumb = Some(upload_blob(cx, &session, image).await?);
         }
         for (name, collection) in [("threadgate", "app.bsky.feed.threadgate"), ("postgate", "app.bsky.feed.postgate")] {
             if let Some(gate) = post.payload.get(name)
@@ -299,7 +335,7 @@ impl Platform for Network {
             }
             Err(fault) if fault.code.as_deref() == Some("BlobNotFound") => {
                 // the network dropped an upload that waited too long: the next try uploads it again
-                let forget = State { blobs: Vec::new(), thumb: None, ..state };
+                let forget = State { blobs: Vec::new(), thumb: None, film: None, ..state };
                 let images = post.card.as_ref().and_then(|card| card.image.as_ref());
                 for media in post.media.iter().map(|medium| &medium.media).chain(images) {
                     cx.sink.remember_upload(&media.sha256, "blob", &Value::Null, Utc::now()).await?;
@@ -333,6 +369,9 @@ impl Platform for Network {
         let mut about = json!({ "pds": pds });
         if let Some(most) = value["blobUploadLimit"].as_u64() {
             about["blob_bytes"] = json!(most);
+        }
+        if let Some(service) = video::service(&cx.account.server, &pds) {
+            about["video"] = json!(service);
         }
         Ok(about)
     }
@@ -375,7 +414,10 @@ impl Platform for Network {
     }
 
     fn hosts(&self, cx: &Cx<'_>) -> Vec<String> {
-        session::hosts(cx)
+        let mut hosts = session::hosts(cx);
+        let films = hosts.iter().find_map(|pds| video::service(&cx.account.server, pds));
+        hosts.extend(films.map(str::to_string));
+        hosts
     }
 
     fn find(&self) -> Option<&dyn Find> {
@@ -523,13 +565,9 @@ fn unseen(fault: Fault) -> Fault {
     Fault { effect: Effect::None, ..fault }
 }
 
-async fn upload(cx: &Cx<'_>, session: &Session, media: &Media) -> Result<Blob, Fault> {
+async fn upload_blob(cx: &Cx<'_>, session: &Session, media: &Media) -> Result<Blob, Fault> {
     let at = Utc::now();
-    // a blob is named by its content, so it can be used in any number of posts while it is kept
-    if let Some(known) = cx.sink.uploaded(&media.sha256, "blob").await?
-        && let Ok(blob) = serde_json::from_value::<Blob>(known)
-        && at - blob.at < BLOB_KEPT
-    {
+    if let Some(blob) = known(cx, media).await? {
         return Ok(blob);
     }
     cx.sink.progress(&format!("uploading {}", media.name));
@@ -541,8 +579,19 @@ async fn upload(cx: &Cx<'_>, session: &Session, media: &Media) -> Result<Blob, F
     let answer = session.call(cx, send).await.map_err(unseen)?;
     let uploaded: BlobAnswer = answer.json().map_err(unseen)?;
     let blob = Blob { blob: uploaded.blob, at };
-    cx.sink.remember_upload(&media.sha256, "blob", &json!(blob), at + BLOB_KEPT).await?;
+    remember(cx, media, &blob).await?;
     Ok(blob)
+}
+
+/// A blob is named by its content, so it can be used in any number of posts while it is kept.
+async fn known(cx: &Cx<'_>, media: &Media) -> Result<Option<Blob>, Fault> {
+    let known = cx.sink.uploaded(&media.sha256, "blob").await?;
+    let blob = known.and_then(|known| serde_json::from_value::<Blob>(known).ok());
+    Ok(blob.filter(|blob| Utc::now() - blob.at < BLOB_KEPT))
+}
+
+async fn remember(cx: &Cx<'_>, media: &Media, blob: &Blob) -> Result<(), Fault> {
+    cx.sink.remember_upload(&media.sha256, "blob", &json!(blob), blob.at + BLOB_KEPT).await
 }
 
 /// Whose handle it is; `None` if nobody's.
@@ -595,3 +644,5 @@ fn wants_thumb(payload: &Value) -> bool {
 mod oauth_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod video_tests;

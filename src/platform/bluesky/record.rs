@@ -10,6 +10,7 @@ use super::POST;
 use super::api::StrongRef;
 use super::address::AtUri;
 use super::syntax;
+use crate::media::Media;
 use crate::platform::{Ask, Content, Piece, PlanNote};
 use crate::text::{Kind, Text};
 
@@ -166,7 +167,7 @@ fn allow(content: &Content) -> Result<Option<Vec<Value>>, String> {
     if rules.len() > 5 { Err("`threadgate` takes at most 5 rules".to_string()) } else { Ok(Some(rules)) }
 }
 
-/// Pictures before a card; either of them beside a quote.
+/// Pictures or a film before a card; either of them beside a quote.
 fn embed(content: &Content, piece: &mut Piece) -> Option<Value> {
     let media = if piece.media.is_empty() {
         piece.card.as_ref().map(|card| {
@@ -181,17 +182,25 @@ fn embed(content: &Content, piece: &mut Piece) -> Option<Value> {
             }
             json!({"$type": "app.bsky.embed.external", "external": external})
         })
+    } else if let [film] = piece.media.as_slice()
+        && film.media.class() == "video"
+    {
+        let mut embed = json!({"$type": "app.bsky.embed.video", "video": null});
+        if let Some(alt) = &film.alt {
+            embed["alt"] = json!(alt);
+        }
+        if let Some(ratio) = ratio(&film.media) {
+            embed["aspectRatio"] = ratio;
+        }
+        Some(embed)
     } else {
         let images: Vec<Value> = piece
             .media
             .iter()
             .map(|medium| {
                 let mut image = json!({"alt": medium.alt.as_deref().unwrap_or_default(), "image": null});
-                if let (Some(width), Some(height)) = (medium.media.width, medium.media.height)
-                    && width > 0
-                    && height > 0
-                {
-                    image["aspectRatio"] = json!({"width": width, "height": height});
+                if let Some(ratio) = ratio(&medium.media) {
+                    image["aspectRatio"] = ratio;
                 }
                 image
             })
@@ -205,6 +214,12 @@ fn embed(content: &Content, piece: &mut Piece) -> Option<Value> {
         (Some(media), Some(_)) => Some(json!({"$type": "app.bsky.embed.recordWithMedia",
             "record": {"$type": "app.bsky.embed.record", "record": null}, "media": media})),
     }
+}
+
+/// Its shape, where that is known.
+fn ratio(media: &Media) -> Option<Value> {
+    let (width, height) = media.width.zip(media.height)?;
+    (width > 0 && height > 0).then(|| json!({"width": width, "height": height}))
 }
 
 /// What the network said, to be filled in.
@@ -255,6 +270,9 @@ pub fn complete(payload: &Value, created: DateTime<Utc>, known: &Known<'_>) -> V
             for (image, blob) in images.iter_mut().zip(known.blobs) {
                 image["image"] = blob.clone();
             }
+        }
+        if let (Some(film), Some(blob)) = (media.get_mut("video"), known.blobs.first()) {
+            *film = blob.clone();
         }
         if let Some(external) = media.get_mut("external").and_then(Value::as_object_mut)
             && external.contains_key("thumb")

@@ -294,7 +294,7 @@ fn warnings_and_labels() {
 async fn limits_of_the_server() {
     let mut stage = stage().await;
     stage.discover().await;
-    assert_eq!(stage.account.about, json!({"pds": "https://morel.bsky.example", "blob_bytes": 5_242_880}));
+    assert_eq!(stage.account.about, json!({"pds": "https://morel.bsky.example", "blob_bytes": 5_242_880, "video": "https://video.bsky.app"}));
     assert_eq!(Network.limits(&stage.account.about).image_bytes, IMAGE_BYTES);
     assert_eq!(Network.limits(&json!({"blob_bytes": 1000})).image_bytes, 1000);
     let limits = Network.limits(&Value::Null);

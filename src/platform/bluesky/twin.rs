@@ -12,6 +12,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::address::AtUri;
 use super::syntax;
 use super::twin_oauth::{Logins, Visitor};
+use super::twin_video::{self, Films};
 use super::{IMAGE_BYTES, POST};
 use crate::platform::TwinAccount;
 use crate::twin::{Incoming, Reply, Seen, SeenMedia, Twin};
@@ -82,6 +83,7 @@ struct Record {
 #[derive(Debug)]
 pub struct BlueskyTwin {
     pub(super) oauth: Logins,
+    films: Films,
     /// By token.
     tokens: BTreeMap<String, (usize, Token)>,
     /// By CID.
@@ -98,6 +100,7 @@ impl Default for BlueskyTwin {
     fn default() -> BlueskyTwin {
         BlueskyTwin {
             oauth: Logins::new(HOST, PDS),
+            films: Films::default(),
             tokens: BTreeMap::new(),
             blobs: BTreeMap::new(),
             records: BTreeMap::new(),
@@ -132,7 +135,7 @@ fn invalid(message: &str) -> Refusal {
 
 impl Twin for BlueskyTwin {
     fn hosts(&self) -> Vec<String> {
-        vec![HOST.to_string(), PDS.to_string(), PLC.to_string()]
+        [HOST, PDS, PLC, twin_video::HOST].map(str::to_string).to_vec()
     }
 
     fn answer(&mut self, request: &Incoming) -> Reply {
@@ -179,11 +182,14 @@ impl Twin for BlueskyTwin {
                 let value = &record.value;
                 let embed = &value["embed"];
                 let images = embed["images"].as_array().or(embed["media"]["images"].as_array());
-                let media = images.into_iter().flatten().map(|image| SeenMedia {
-                    mime: image["image"]["mimeType"].as_str().unwrap_or_default().to_string(),
-                    bytes: image["image"]["size"].as_u64().unwrap_or(0),
-                    alt: image["alt"].as_str().unwrap_or_default().to_string(),
-                });
+                let film = [embed, &embed["media"]].into_iter().find(|embed| embed["video"].is_object());
+                let seen = |embed: &Value, blob: &Value| SeenMedia {
+                    mime: blob["mimeType"].as_str().unwrap_or_default().to_string(),
+                    bytes: blob["size"].as_u64().unwrap_or(0),
+                    alt: embed["alt"].as_str().unwrap_or_default().to_string(),
+                };
+                let media = images.into_iter().flatten().map(|image| seen(image, &image["image"]));
+                let media = media.chain(film.map(|film| seen(film, &film["video"])));
                 Some(Seen {
                     id: uri.clone(),
                     account: handle(n),
@@ -221,6 +227,14 @@ impl BlueskyTwin {
         if let Some(answer) = self.oauth.route(request, number, did) {
             return answer;
         }
+        if request.host == twin_video::HOST {
+            let blobs = &mut self.blobs;
+            return Ok(self.films.answer(request, PDS, did, |film| {
+                let (link, size) = (cid(0x55, film), film.len() as u64);
+                blobs.insert(link.clone(), ("video/mp4".to_string(), size));
+                json!({"$type": "blob", "ref": {"$link": link}, "mimeType": "video/mp4", "size": size})
+            }));
+        }
         let path = request.segments();
         if request.host == PLC {
             let n = path.first().and_then(|name| number(name));
@@ -243,6 +257,12 @@ impl BlueskyTwin {
             ("GET", "com.atproto.server.getSession") => {
                 let n = self.caller(request)?.n;
                 ok(json!({"did": did(n), "handle": handle(n), "email": "ann@bsky.example", "emailConfirmed": true, "active": true}))
+            }
+            ("GET", "com.atproto.server.getServiceAuth") => {
+                let caller = self.caller(request)?;
+                let get = |name: &str| request.query(name).unwrap_or_default();
+                caller.may(&format!("rpc:{}?aud={}", get("lxm"), get("aud")))?;
+                Ok(self.films.pass(caller.n, request))
             }
             ("GET", "com.atproto.server.describeServer") => ok(json!({"did": format!("did:web:{PDS}"), "availableUserDomains":
                 [".bsky.example"], "inviteCodeRequired": false, "blobUploadLimit": BLOB_LIMIT, "links": {}, "contact": {}})),
@@ -482,7 +502,7 @@ impl BlueskyTwin {
                     if !image["alt"].is_string() {
                         return wrong("Missing required key \"alt\"");
                     }
-                    self.blob(&image["image"], IMAGE_BYTES)?;
+                    self.blob(&image["image"], "image/", IMAGE_BYTES)?;
                 }
                 Ok(())
             }
@@ -491,8 +511,9 @@ impl BlueskyTwin {
                 if !["uri", "title", "description"].iter().all(|key| external[*key].is_string()) {
                     return wrong("Missing required key");
                 }
-                external.get("thumb").map_or(Ok(()), |thumb| self.blob(thumb, super::record::THUMB_BYTES))
+                external.get("thumb").map_or(Ok(()), |thumb| self.blob(thumb, "image/", super::record::THUMB_BYTES))
             }
+            Some("app.bsky.embed.video") => self.blob(&embed["video"], "video/mp4", super::video::BYTES),
             Some("app.bsky.embed.record") => self.reference(&embed["record"]),
             Some("app.bsky.embed.recordWithMedia") => {
                 self.reference(&embed["record"]["record"])?;
@@ -502,12 +523,12 @@ impl BlueskyTwin {
         }
     }
 
-    fn blob(&self, blob: &Value, most: u64) -> Result<(), Refusal> {
+    fn blob(&self, blob: &Value, kind: &str, most: u64) -> Result<(), Refusal> {
         let link = blob["ref"]["$link"].as_str().unwrap_or_default();
         let Some((mime, size)) = self.blobs.get(link) else {
             return Err(refuse(400, "BlobNotFound", &format!("Could not find blob: {link}")));
         };
-        if blob["$type"] != "blob" || blob["size"] != *size || !mime.starts_with("image/") {
+        if blob["$type"] != "blob" || blob["size"] != *size || !mime.starts_with(kind) {
             return Err(refuse(400, "InvalidMimeType", "Referenced blob does not match what was uploaded"));
         }
         if *size > most {
