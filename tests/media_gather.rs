@@ -159,9 +159,14 @@ async fn cards_are_read_through_the_door() {
         let why = facts.cards[&format!("https://{host}.example/")].as_ref().unwrap_err();
         assert!(why.contains(said), "{host}: {why}");
     }
-    // nothing but the pictures that were good is left in the cache
-    let kept = std::fs::read_dir(home.path().join("cache")).unwrap().count();
-    assert_eq!(kept, 1);
+    // nothing is left in the cache but four cards and the one picture that was good
+    let kept = std::fs::read_dir(home.path().join("cache/cards")).unwrap().count();
+    assert_eq!(kept, 4 + 1);
+    // a day long nobody is asked again
+    let before = asked.lock().unwrap().len();
+    let again = gather(&[], home.path(), Some(&door), &urls[..1], &home.path().join("cache")).await;
+    assert_eq!(again.cards["https://a.example/"].as_ref(), Ok(card));
+    assert_eq!(asked.lock().unwrap().len(), before);
     assert!(asked.lock().unwrap().iter().all(|head| head.starts_with("GET ")));
 }
 

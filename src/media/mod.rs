@@ -1,7 +1,12 @@
 //! Images, video and link cards: what a draft's media really are. Reads only, posts nothing.
 
 mod card;
+mod card_page;
+#[cfg(test)]
+mod card_tests;
+mod fetch;
 mod file;
+mod kept;
 mod sniff;
 
 use std::collections::BTreeMap;
@@ -12,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::draft::MediaRef;
 use crate::net::Door;
 
-pub use card::{MAX_PICTURE, read_page};
+pub use card::MAX_PICTURE;
+pub use card_page::{Page, decode, read_oembed, read_page};
 pub use file::inspect;
 
 /// What was found out about the media and links of a draft, before `plan`.
@@ -62,8 +68,8 @@ pub struct Card {
 /// Finds out what media and links really are.
 ///
 /// `media` are the draft's ([`crate::draft::Draft::media`]), relative paths looked for from `base`; `cards` the addresses that
-/// need a link card. Without a `door` no page is read, and `cards` of the result is empty. Pictures of cards are kept in
-/// `cache`, which is made if it is missing. What cannot be read is an error of that medium or card alone.
+/// need a link card. Without a `door` no page is read, and `cards` of the result is empty. Cards and their pictures are kept in
+/// `cache`, which is made if it is missing, and a page is asked once a day. What cannot be read is an error of that medium or card alone.
 pub async fn gather(media: &[MediaRef], base: &Path, door: Option<&Door>, cards: &[String], cache: &Path) -> Facts {
     let mut facts = Facts::default();
     for medium in media {
