@@ -434,3 +434,61 @@ fn the_hash_is_of_what_reaches_the_network() {
     let json = serde_json::to_string(&one).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), one);
 }
+
+#[test]
+fn own_links_get_their_parameters_once_and_are_counted_with_them() {
+    let quay = target(|_| ());
+    let front = "link = \"https://a.example/p#top\"\nlinks = { utm_source = \"{{ platform }}\", utm_term = \"{{ account }}\" }\n";
+    let with = "https://a.example/p?utm_source=quay&utm_term=quay#top";
+    let plain = planned(&format!("+++\n{front}+++\nsee https://b.example/"), &quay);
+    assert_eq!(texts(&plain), [format!("see https://b.example/\n\n{with}")]);
+    let change = plain.changes.iter().find(|note| note.code == "link_parameters").unwrap();
+    assert_eq!(change.message, format!("`https://a.example/p#top` goes out as `{with}`"));
+    assert_eq!(plain.parts[0].count, Unit::Graphemes.count(&plain.parts[0].text.text));
+    // the same page in the text is the same link, bare or not, and does not follow below once more
+    for (body, text) in
+        [("at https://a.example/p#top!", format!("at {with}!")), ("[here](https://a.example/p#top)", "here".into())]
+    {
+        let plan = planned(&format!("+++\n{front}+++\n{body}"), &quay);
+        assert!(texts(&plan)[0].starts_with(&text), "{:?}", texts(&plan));
+        assert_eq!(plan.parts[0].text.text.matches("utm_source").count(), 1, "{:?}", texts(&plan));
+        assert!(plan.parts[0].text.contains_url(with));
+    }
+    // other people's pages only where their host is named
+    let all = "links = { s = \"1\", all = true, hosts = [\"a.example\"] }\n";
+    assert_eq!(
+        good(&format!("+++\n{all}+++\nhttps://www.a.example https://b.example/?x https://a.example/?s=0"), &quay),
+        ["https://www.a.example/?s=1 https://b.example/?x https://a.example/?s=0"]
+    );
+    assert_eq!(
+        good(&format!("+++\nlink = \"https://b.example/\"\n{all}+++\nbody"), &quay),
+        ["body\n\nhttps://b.example/"]
+    );
+    assert_eq!(
+        codes(&planned("+++\nlinks = { s = \"1\", all = true }\n+++\nhttps://b.example/", &quay).warnings),
+        ["links_without_hosts"]
+    );
+    let off = format!("+++\n{front}[on.quay]\nlinks = false\n+++\nbody");
+    assert_eq!(good(&off, &quay), ["body\n\nhttps://a.example/p#top"]);
+    let wrong = parse(
+        "draft.md",
+        Path::new(""),
+        b"+++\ntitle = \"x\"\n[links]\nutm_source = \"{{ platfrom }}\"\n+++\nbody",
+        Form::Markdown,
+        &Vars::new(),
+    )
+    .unwrap_err()
+    .to_string();
+    assert!(wrong.contains("`platfrom` is not defined") && wrong.contains(":3"), "{wrong}");
+}
+
+#[test]
+fn a_card_is_read_at_the_page_and_leads_to_it_with_parameters() {
+    let ours = target(|spec| spec.card = xpost::platform::Card::Ours);
+    let text = "+++\nlink = \"https://a.example/\"\nlinks = { s = \"{{ platform }}\" }\n+++\nbody";
+    let read = Card { url: "https://a.example/".into(), title: "Page".into(), ..Card::default() };
+    let facts = Facts { cards: [("https://a.example/".to_string(), Ok(read))].into(), ..Facts::default() };
+    assert_eq!(card_urls(&draft(text), std::slice::from_ref(&ours), &Settings::default()), ["https://a.example/"]);
+    let plan = plan(&draft(text), &facts, &ours, &Known::default(), &Settings::default());
+    assert_eq!(plan.parts[0].card.as_ref().unwrap().url, "https://a.example/?s=quay");
+}

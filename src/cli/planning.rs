@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use chrono::Utc;
+
 use super::input::{DraftArgs, zone};
 use super::out::one_line;
 use super::trouble::Trouble;
 use super::world::{World, platform_names, platform_of};
 use crate::account::{Book, Target, limits_of};
-use crate::draft::{Draft, Fields};
+use crate::draft::{Draft, Fields, built_ins};
 use crate::media;
 use crate::plan::{self, Known, Plan, Settings};
 use crate::platform::{AccountInfo, PlanNote, Receipt};
@@ -119,8 +121,10 @@ fn settings(world: &World) -> Result<Settings, Trouble> {
         people.entry(name.clone()).or_default().extend(handles.clone());
     }
     let require_alt = project.and_then(|project| project.require_alt).or(config.require_alt);
-    let defaults = Fields { people, require_alt, ..Fields::default() };
-    Ok(Settings { zone: Some(zone(world, None)?.name().to_string()), defaults })
+    let zone = zone(world, None)?;
+    let links = config.links.clone().knowing(&built_ins(&Utc::now().with_timezone(&zone)));
+    let defaults = Fields { people, require_alt, links, ..Fields::default() };
+    Ok(Settings { zone: Some(zone.name().to_string()), defaults })
 }
 
 async fn targets(

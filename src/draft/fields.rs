@@ -6,7 +6,7 @@ use super::error::Wrong;
 use super::front::{Entry, Node, Value};
 use super::near::did_you_mean;
 use super::vars::{Vars, fill};
-use super::{CardChoice, Fields, MediaRef, Overflow, OwnCard, Poll, Visibility, when};
+use super::{CardChoice, Fields, Links, MediaRef, Overflow, OwnCard, Poll, Visibility, when};
 
 /// Every key that a draft knows, in the order of the documentation; `on` stands beside them at the top.
 pub const KEYS: &[&str] = &[
@@ -29,14 +29,31 @@ pub const KEYS: &[&str] = &[
     "numbering",
     "require_alt",
     "card",
+    "links",
     "text",
     "media",
     "people",
 ];
 
-/// Fills variables into every text of the tree.
+/// Fills variables into every text of the front matter, apart from `links`: what these name is known target by target.
 pub(super) fn fill_all(entries: &mut [Entry], vars: &Vars) -> Result<(), Wrong> {
-    entries.iter_mut().try_for_each(|entry| fill_node(&mut entry.node, vars))
+    for entry in entries.iter_mut().filter(|entry| entry.key != "links") {
+        match &mut entry.node.value {
+            Value::Table(targets) if entry.key == "on" => {
+                for target in targets {
+                    match &mut target.node.value {
+                        Value::Table(own) => own
+                            .iter_mut()
+                            .filter(|own| own.key != "links")
+                            .try_for_each(|own| fill_node(&mut own.node, vars))?,
+                        _ => fill_node(&mut target.node, vars)?,
+                    }
+                }
+            }
+            _ => fill_node(&mut entry.node, vars)?,
+        }
+    }
+    Ok(())
 }
 
 fn fill_node(node: &mut Node, vars: &Vars) -> Result<(), Wrong> {
@@ -47,26 +64,26 @@ fn fill_node(node: &mut Node, vars: &Vars) -> Result<(), Wrong> {
             super::characters(text, 1).map_err(|found| Wrong { line: node.line, column: None, ..found })?;
         }
         Value::List(list) => list.iter_mut().try_for_each(|inner| fill_node(inner, vars))?,
-        Value::Table(table) => fill_all(table, vars)?,
+        Value::Table(table) => table.iter_mut().try_for_each(|inner| fill_node(&mut inner.node, vars))?,
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {}
     }
     Ok(())
 }
 
 /// The whole front matter: the fields and `[on.NAME]`.
-pub(super) fn top(entries: &[Entry]) -> Result<(Fields, BTreeMap<String, Fields>), Wrong> {
+pub(super) fn top(entries: &[Entry], vars: &Vars) -> Result<(Fields, BTreeMap<String, Fields>), Wrong> {
     let mut on = BTreeMap::new();
     for entry in entries.iter().filter(|entry| entry.key == "on") {
         for inner in table(entry)? {
-            on.insert(inner.key.clone(), fields(table(inner)?, true)?);
+            on.insert(inner.key.clone(), fields(table(inner)?, true, vars)?);
         }
     }
     let own: Vec<Entry> = entries.iter().filter(|entry| entry.key != "on").cloned().collect();
-    Ok((fields(&own, false)?, on))
+    Ok((fields(&own, false, vars)?, on))
 }
 
 /// One table of fields; in `[on.NAME]` (`open`) other keys are kept for the network to know.
-fn fields(entries: &[Entry], open: bool) -> Result<Fields, Wrong> {
+fn fields(entries: &[Entry], open: bool, vars: &Vars) -> Result<Fields, Wrong> {
     let mut fields = Fields::default();
     for entry in entries {
         if matches!(entry.node.value, Value::Null) && KEYS.contains(&entry.key.as_str()) {
@@ -105,6 +122,9 @@ fn fields(entries: &[Entry], open: bool) -> Result<Fields, Wrong> {
             "numbering" => fields.numbering = Some(boolean(entry)?),
             "require_alt" => fields.require_alt = Some(boolean(entry)?),
             "card" => fields.card = Some(card(entry)?),
+            "links" => {
+                fields.links = Links::read(&entry.node.value.json(), vars).map_err(|why| wrong(entry, why))?;
+            }
             "text" => fields.text = Some(text(entry)?),
             "media" => fields.media = Some(media(entry)?),
             "people" => fields.people = people(entry)?,

@@ -7,6 +7,7 @@ mod detect;
 mod error;
 mod fields;
 mod front;
+mod links;
 mod markdown;
 mod near;
 mod vars;
@@ -24,6 +25,8 @@ use error::Wrong;
 pub(crate) use detect::{Edit, replace, unresolved_name};
 pub use error::DraftError;
 pub use fields::KEYS;
+pub(crate) use links::with_parameters;
+pub use links::{Links, Template};
 pub use near::{did_you_mean, nearest};
 pub use vars::{Vars, built_ins};
 
@@ -194,6 +197,8 @@ pub struct Fields {
     pub numbering: Option<bool>,
     pub require_alt: Option<bool>,
     pub card: Option<CardChoice>,
+    /// What is added to the addresses of one's own pages.
+    pub links: Links,
     /// Replaces the body (parsed as Markdown).
     pub text: Option<String>,
     /// Replaces the media of the body.
@@ -243,7 +248,7 @@ fn read(base: &Path, bytes: &[u8], form: Form, vars: &Vars) -> Result<Draft, Wro
     }
     // what variables brought in is looked at as what was typed
     characters(&filled, cut.body_line)?;
-    let (fields, on) = fields::top(&entries)?;
+    let (fields, on) = fields::top(&entries, vars)?;
     let filled = filled.replace("\r\n", "\n");
     let mut body = posts(&filled, form, cut.body_line);
     let says = |fields: &Fields| {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::links::{self, OwnLinks};
 use super::{Known, Notes, Settings, Target, makes_cards, options};
 use crate::draft::{
     CardChoice, Draft, Edit, Fields, MediaRef, OwnCard, Post, body, did_you_mean, replace, unresolved_name,
@@ -59,6 +60,7 @@ fn merge(into: &mut Fields, from: &Fields) {
         let known = into.people.entry(name.clone()).or_default();
         known.extend(handles.iter().map(|(place, handle)| (place.clone(), handle.clone())));
     }
+    into.links.merge(&from.links);
     into.extra.extend(from.extra.iter().map(|(key, value)| (key.clone(), value.clone())));
 }
 
@@ -146,7 +148,11 @@ pub(super) fn content(
         people(&mut post.text, fields, target, notes);
     }
     directions(fields, &posts, notes);
-    let card = if makes_cards(target) { card(fields, &posts, facts, notes) } else { None };
+    let links = links::OwnLinks::of(fields, target, notes);
+    let card = if makes_cards(target) { card(fields, &posts, facts, &links, notes) } else { None };
+    for post in &mut posts {
+        links.write(&mut post.text, notes);
+    }
     let posts = posts
         .into_iter()
         .map(|post| ContentPost {
@@ -166,7 +172,7 @@ pub(super) fn content(
         summary: fields.summary.clone(),
         posts,
         lang: fields.lang.clone(),
-        link: fields.link.clone(),
+        link: fields.link.as_deref().map(|link| links.address(link, notes)),
         visibility: fields.visibility,
         warning: fields.warning.clone(),
         sensitive: fields.sensitive.unwrap_or(false),
@@ -275,7 +281,7 @@ fn reference(key: &str, text: &str, target: &Target, known: &Known, notes: &mut 
 }
 
 /// The link card: what the page says, and over it what the draft says.
-fn card(fields: &Fields, posts: &[Post], facts: &Facts, notes: &mut Notes) -> Option<Card> {
+fn card(fields: &Fields, posts: &[Post], facts: &Facts, links: &OwnLinks, notes: &mut Notes) -> Option<Card> {
     let url = card_url(fields, posts)?;
     let own = match &fields.card {
         Some(CardChoice::Own(own)) => own.clone(),
@@ -304,6 +310,8 @@ fn card(fields: &Fields, posts: &[Post], facts: &Facts, notes: &mut Notes) -> Op
         let medium = MediaRef { source: image, alt: None, line: 0 };
         card.image = media(&medium, facts, notes).map(|found| found.media);
     }
+    // the page is read as it is for all networks, and linked to as this one links
+    card.url = links.address(&url, notes);
     notes.change("card", format!("a link card for `{url}` is added"));
     Some(card)
 }

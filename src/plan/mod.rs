@@ -4,6 +4,7 @@
 //! the parts. What stops the target is in `problems`, what deserves a look in `warnings`, what was altered in `changes`.
 
 mod content;
+mod links;
 mod options;
 
 use std::collections::BTreeMap;
