@@ -6,7 +6,7 @@ use super::error::Wrong;
 use super::front::{Entry, Node, Value};
 use super::near::did_you_mean;
 use super::vars::{Vars, fill};
-use super::{CardChoice, Fields, Links, MediaRef, Overflow, OwnCard, Poll, Visibility, when};
+use super::{AltOverflow, CardChoice, Fields, Links, Overflow, OwnCard, Poll, Visibility, media, when};
 
 /// Every key that a draft knows, in the order of the documentation; `on` stands beside them at the top.
 pub const KEYS: &[&str] = &[
@@ -26,6 +26,7 @@ pub const KEYS: &[&str] = &[
     "reply_to",
     "quote",
     "overflow",
+    "alt_overflow",
     "numbering",
     "require_alt",
     "card",
@@ -119,6 +120,10 @@ fn fields(entries: &[Entry], open: bool, vars: &Vars) -> Result<Fields, Wrong> {
                     [("thread", Overflow::Thread), ("truncate", Overflow::Truncate), ("refuse", Overflow::Refuse)];
                 fields.overflow = Some(choice(entry, &words)?);
             }
+            "alt_overflow" => {
+                let words = [("truncate", AltOverflow::Truncate), ("refuse", AltOverflow::Refuse)];
+                fields.alt_overflow = Some(choice(entry, &words)?);
+            }
             "numbering" => fields.numbering = Some(boolean(entry)?),
             "require_alt" => fields.require_alt = Some(boolean(entry)?),
             "card" => fields.card = Some(card(entry)?),
@@ -126,7 +131,7 @@ fn fields(entries: &[Entry], open: bool, vars: &Vars) -> Result<Fields, Wrong> {
                 fields.links = Links::read(&entry.node.value.json(), vars).map_err(|why| wrong(entry, why))?;
             }
             "text" => fields.text = Some(text(entry)?),
-            "media" => fields.media = Some(media(entry)?),
+            "media" => media::read(entry, &mut fields)?,
             "people" => fields.people = people(entry)?,
             key if open => {
                 fields.extra.insert(key.to_string(), entry.node.value.json());
@@ -163,7 +168,7 @@ fn times(entries: &[Entry], fields: &Fields) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn wrong(entry: &Entry, message: impl Into<String>) -> Wrong {
+pub(super) fn wrong(entry: &Entry, message: impl Into<String>) -> Wrong {
     Wrong::at(entry.line, message).column(entry.column)
 }
 
@@ -175,11 +180,11 @@ fn table(entry: &Entry) -> Result<&[Entry], Wrong> {
     }
 }
 
-fn text(entry: &Entry) -> Result<String, Wrong> {
+pub(super) fn text(entry: &Entry) -> Result<String, Wrong> {
     text_of(&entry.key, &entry.node)
 }
 
-fn text_of(key: &str, node: &Node) -> Result<String, Wrong> {
+pub(super) fn text_of(key: &str, node: &Node) -> Result<String, Wrong> {
     match &node.value {
         Value::Text(text) => Ok(text.clone()),
         other @ (Value::Bool(_) | Value::Int(_) | Value::Float(_)) => Err(Wrong::at(
@@ -192,7 +197,7 @@ fn text_of(key: &str, node: &Node) -> Result<String, Wrong> {
 }
 
 /// Text of one line, blanks at its ends taken off.
-fn line(entry: &Entry) -> Result<String, Wrong> {
+pub(super) fn line(entry: &Entry) -> Result<String, Wrong> {
     let text = text(entry)?.trim().to_string();
     if text.contains('\n') {
         return Err(wrong(entry, format!("`{}` must be one line", entry.key)));
@@ -272,7 +277,7 @@ fn reference(entry: &Entry) -> Result<String, Wrong> {
 }
 
 /// The entries of a table that may hold only these keys.
-fn only<'a>(entry: &'a Entry, known: &[&str]) -> Result<&'a [Entry], Wrong> {
+pub(super) fn only<'a>(entry: &'a Entry, known: &[&str]) -> Result<&'a [Entry], Wrong> {
     let entries = table(entry)?;
     match entries.iter().find(|inner| !known.contains(&inner.key.as_str())) {
         None => Ok(entries),
@@ -318,27 +323,6 @@ fn card(entry: &Entry) -> Result<CardChoice, Wrong> {
         }
     }
     Ok(CardChoice::Own(card))
-}
-
-fn media(entry: &Entry) -> Result<Vec<MediaRef>, Wrong> {
-    let one = [entry.node.clone()];
-    let nodes: &[Node] = match &entry.node.value {
-        Value::List(list) => list,
-        _ => &one,
-    };
-    nodes
-        .iter()
-        .map(|node| match &node.value {
-            Value::Table(table) => {
-                let inner = Entry { key: "media".into(), line: node.line, column: node.column, node: node.clone() };
-                only(&inner, &["file", "alt"])?;
-                let get = |key: &str| table.iter().find(|e| e.key == key).map(line).transpose();
-                let source = get("file")?.ok_or_else(|| wrong(&inner, "a medium needs `file`"))?;
-                Ok(MediaRef { source, alt: get("alt")?.filter(|alt| !alt.is_empty()), line: node.line })
-            }
-            _ => Ok(MediaRef { source: text_of("media", node)?, alt: None, line: node.line }),
-        })
-        .collect()
 }
 
 fn people(entry: &Entry) -> Result<BTreeMap<String, BTreeMap<String, String>>, Wrong> {

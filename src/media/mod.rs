@@ -1,5 +1,6 @@
 //! Images, video and link cards: what a draft's media really are. Reads only, posts nothing.
 
+mod captions;
 mod card;
 mod card_page;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::draft::MediaRef;
 use crate::net::Door;
 
+pub use captions::{captions_kind, read_captions};
 pub use card::MAX_PICTURE;
 pub use card_page::{Page, decode, read_oembed, read_page};
 pub use file::inspect;
@@ -31,7 +33,7 @@ pub struct Facts {
 }
 
 /// One medium on disk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Media {
     /// Absolute path.
     pub path: PathBuf,
@@ -65,6 +67,17 @@ pub struct Card {
     pub image: Option<Media>,
 }
 
+/// Whether a source is an address of the web instead of a file.
+pub fn is_remote(source: &str) -> bool {
+    let scheme = source.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    matches!(scheme.as_deref(), Some("http" | "https"))
+}
+
+/// A file of the draft: picture, film, sound, or what is read beside a film.
+fn local(source: &str, base: &Path) -> Result<Media, String> {
+    file::find(source, base).or_else(|why| captions::inspect(&base.join(source)).unwrap_or(Err(why)))
+}
+
 /// Finds out what media and links really are.
 ///
 /// `media` are the draft's ([`crate::draft::Draft::media`]), relative paths looked for from `base`; `cards` the addresses that
@@ -78,7 +91,7 @@ pub async fn gather(media: &[MediaRef], base: &Path, door: Option<&Door>, cards:
         }
         let (source, base) = (medium.source.clone(), base.to_path_buf());
         // reading a large file takes a while, and other work goes on meanwhile
-        let found = tokio::task::spawn_blocking(move || file::find(&source, &base))
+        let found = tokio::task::spawn_blocking(move || local(&source, &base))
             .await
             .unwrap_or_else(|_| Err("it could not be read: the reader failed".to_string()));
         facts.media.insert(medium.source.clone(), found);

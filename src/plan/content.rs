@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::links::{self, OwnLinks};
-use super::{Known, Notes, Settings, Target, makes_cards, options};
+use super::{Known, Notes, Settings, Target, makes_cards, media, options};
 use crate::draft::{
     CardChoice, Draft, Edit, Fields, MediaRef, OwnCard, Post, body, did_you_mean, replace, unresolved_name,
 };
 use crate::media::{Card, Facts};
-use crate::platform::{Content, ContentPost, MediaUse, Reference};
+use crate::platform::{Content, ContentPost, Limits, Reference};
 use crate::text::{Kind, Text};
 
 /// The fields for a target: defaults, then the draft, then `[on.PLATFORM]`, then `[on.ACCOUNT]`.
@@ -50,6 +50,7 @@ fn merge(into: &mut Fields, from: &Fields) {
         reply_to,
         quote,
         overflow,
+        alt_overflow,
         numbering,
         require_alt,
         card,
@@ -61,6 +62,9 @@ fn merge(into: &mut Fields, from: &Fields) {
         known.extend(handles.iter().map(|(place, handle)| (place.clone(), handle.clone())));
     }
     into.links.merge(&from.links);
+    for (source, details) in &from.details {
+        into.details.entry(source.clone()).or_default().merge(details);
+    }
     into.extra.extend(from.extra.iter().map(|(key, value)| (key.clone(), value.clone())));
 }
 
@@ -138,6 +142,7 @@ pub(super) fn content(
     draft: &Draft,
     fields: &Fields,
     facts: &Facts,
+    limits: &Limits,
     target: &Target,
     known: &Known,
     notes: &mut Notes,
@@ -153,11 +158,12 @@ pub(super) fn content(
     for post in &mut posts {
         links.write(&mut post.text, notes);
     }
+    let about = media::About { fields, facts, limits, target };
     let posts = posts
         .into_iter()
         .map(|post| ContentPost {
             text: post.text,
-            media: post.media.iter().filter_map(|medium| media(medium, facts, notes)).collect(),
+            media: post.media.iter().filter_map(|medium| media::used(medium, &about, notes)).collect(),
         })
         .collect();
     let mut tags: Vec<String> = Vec::new();
@@ -186,21 +192,6 @@ pub(super) fn content(
         card_choice: fields.card.clone(),
         card,
         options: options::options(spec, &fields.extra, notes),
-    }
-}
-
-fn media(medium: &MediaRef, facts: &Facts, notes: &mut Notes) -> Option<MediaUse> {
-    let place = if medium.line > 0 { format!(" (line {})", medium.line) } else { String::new() };
-    match facts.media.get(&medium.source) {
-        Some(Ok(found)) => Some(MediaUse { media: found.clone(), alt: medium.alt.clone() }),
-        Some(Err(why)) => {
-            notes.problem("media", format!("`{}`{place}: {why}", medium.source));
-            None
-        }
-        None => {
-            notes.problem("media", format!("`{}`{place} was not looked at", medium.source));
-            None
-        }
     }
 }
 
@@ -308,7 +299,7 @@ fn card(fields: &Fields, posts: &[Post], facts: &Facts, links: &OwnLinks, notes:
     }
     if let Some(image) = own.image {
         let medium = MediaRef { source: image, alt: None, line: 0 };
-        card.image = media(&medium, facts, notes).map(|found| found.media);
+        card.image = media::found(&medium, facts, notes);
     }
     // the page is read as it is for all networks, and linked to as this one links
     card.url = links.address(&url, notes);

@@ -1,8 +1,7 @@
 //! What a network takes: audience, polls, media, alt texts.
 
-use super::fit::{PlanNote, noun, policy};
-use super::fit_compose::shortened;
-use crate::draft::{Overflow, Visibility};
+use super::fit::{PlanNote, noun};
+use crate::draft::Visibility;
 use crate::media::Media;
 use crate::platform::contract::{Ask, Piece, Reference, Rendered};
 use crate::platform::spec::Spec;
@@ -93,7 +92,7 @@ fn span(seconds: u64) -> String {
     }
 }
 
-/// The media of one part: sizes, kinds, alt texts. An alt that is too long may be shortened.
+/// The media of one part: sizes, kinds, alt texts. What may be shortened has been, in `plan`.
 pub(super) fn media(spec: &Spec, ask: &Ask, piece: &mut Piece, out: &mut Rendered) {
     let part = piece.index + 1;
     if spec.media.required && piece.media.is_empty() {
@@ -178,13 +177,8 @@ fn alt(spec: &Spec, ask: &Ask, name: &str, alt: &mut Option<String>, part: usize
     let Some(most) = ask.limits.alt.filter(|most| unit.count(text) > *most) else { return };
     let length = unit.count(text);
     let said = format!("the alt text of `{name}` has {length} {}, {most} are allowed", noun(unit));
-    if policy(spec, ask.content.overflow) == Overflow::Refuse {
-        out.problems.push(PlanNote::new("alt_too_long", said).part(part));
-        return;
-    }
-    let short = shortened(text, |text| unit.count(text) <= most);
-    out.changes.push(PlanNote::new("alt_truncated", format!("{said}; it is cut")).part(part));
-    *alt = Some(short);
+    let message = format!("{said}; shorten it, or let it be cut with `alt_overflow = \"truncate\"`");
+    out.problems.push(PlanNote::new("alt_too_long", message).part(part));
 }
 
 #[cfg(test)]

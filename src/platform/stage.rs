@@ -157,6 +157,7 @@ impl Stage {
                 sha256: format!("{bytes:064x}"),
             },
             alt: alt.map(str::to_string),
+            extras: Default::default(),
         }
     }
 }

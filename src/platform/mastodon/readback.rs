@@ -221,6 +221,7 @@ mod tests {
                 sha256: "0".into(),
             },
             alt: None,
+            extras: Default::default(),
         };
         Post {
             key: uuid::Uuid::from_u128(1),

@@ -415,3 +415,12 @@ async fn a_lying_nodeinfo_sends_nobody_elsewhere() {
     assert!(log.iter().any(|exchange| exchange.request.path == "/nodeinfo/2.0" && exchange.request.bearer().is_some()));
     assert!(log.iter().all(|exchange| exchange.request.host == "mastodon.example"));
 }
+
+#[tokio::test]
+async fn focus_and_thumbnail_go_with_the_upload() {
+    let stage = stage().await;
+    let mut picture = file(&stage, "crab.png", Some("The crab"));
+    picture.extras.focus = Some(crate::draft::Focus { x: 300, y: -250 });
+    stage.publish(&content(vec![(Text::plain("one"), vec![picture])])).await.unwrap();
+    assert_eq!(stage.timeline()[0].extra["media_extras"], json!([{"focus": "0.3,-0.25", "thumbnail": false}]));
+}

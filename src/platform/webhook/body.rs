@@ -110,7 +110,7 @@ fn data(ask: &Ask, piece: &Piece) -> Map<String, Value> {
         put("link", json!(content.link));
         put("tags", json!(content.tags));
     }
-    let media = piece.media.iter().map(|MediaUse { media, alt }| {
+    let media = piece.media.iter().map(|MediaUse { media, alt, .. }| {
         json!({
             "name": media.name, "mime": media.mime, "bytes": media.bytes, "width": media.width, "height": media.height,
             "sha256": media.sha256, "alt": alt.clone().unwrap_or_default(),
