@@ -43,7 +43,7 @@ async fn files_are_what_they_hold_and_not_what_they_are_called() {
         "empty.png",
         "cut.png",
         "words.png",
-        "https://example.org/a.png",
+        "ftp://example.org/a.png",
         "data:image/png;base64,AAAA",
     ];
     let facts = facts(home.path(), &sources).await;
@@ -58,7 +58,7 @@ async fn files_are_what_they_hold_and_not_what_they_are_called() {
         ("empty.png", "empty"),
         ("cut.png", "cut off"),
         ("words.png", "neither picture"),
-        ("https://example.org/a.png", "not yet"),
+        ("ftp://example.org/a.png", "not yet"),
         ("data:image/png;base64,AAAA", "save the picture"),
     ] {
         let why = facts.media[source].as_ref().unwrap_err();

@@ -81,9 +81,11 @@ pub async fn plan(
             })
             .collect::<Result<_, Trouble>>()?;
         let cards = if depth == Depth::Offline { Vec::new() } else { plan::card_urls(&draft, &aims, &settings) };
-        let door = if cards.is_empty() { None } else { Some(world.door()?) };
+        let media = draft.media();
+        let away = depth != Depth::Offline && media.iter().any(|medium| media::is_remote(&medium.source));
+        let door = if cards.is_empty() && !away { None } else { Some(world.door()?) };
         let cache = world.home()?.cache();
-        let facts = media::gather(&draft.media(), &draft.base, door.as_deref(), &cards, &cache).await;
+        let facts = media::gather(&media, &draft.base, door.as_deref(), &cards, &cache).await;
         let known = known(&draft, &targets, world).await?;
         let mut stray = strays(&draft, &book);
         // without any account, the names of accounts cannot be known

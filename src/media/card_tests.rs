@@ -18,14 +18,16 @@ const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// As private as `HERE`, and not the one that counts as public.
 const PRIVATE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
-struct Server {
+pub(super) struct Server {
     port: u16,
     /// The heads of all requests.
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 /// Answers every connection by `answer(path, head, stream)`.
-fn serve(answer: impl Fn(&str, &str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> Server {
+pub(super) fn serve(
+    answer: impl Fn(&str, &str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -50,7 +52,7 @@ fn serve(answer: impl Fn(&str, &str, &mut TcpStream) -> std::io::Result<()> + Se
     Server { port, asked }
 }
 
-fn send(stream: &mut TcpStream, status: &str, headers: &str, body: &[u8]) -> std::io::Result<()> {
+pub(super) fn send(stream: &mut TcpStream, status: &str, headers: &str, body: &[u8]) -> std::io::Result<()> {
     let length = body.len();
     write!(stream, "HTTP/1.1 {status}\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n")?;
     stream.write_all(body)
@@ -60,18 +62,18 @@ fn html(stream: &mut TcpStream, body: &str) -> std::io::Result<()> {
     send(stream, "200 OK", "content-type: text/html\r\n", body.as_bytes())
 }
 
-fn png() -> Vec<u8> {
+pub(super) fn png() -> Vec<u8> {
     let mut out = std::io::Cursor::new(Vec::new());
     image::DynamicImage::new_rgb8(12, 8).write_to(&mut out, image::ImageFormat::Png).unwrap();
     out.into_inner()
 }
 
 impl Server {
-    fn url(&self, path: &str) -> String {
+    pub fn url(&self, path: &str) -> String {
         format!("http://page.test:{}{path}", self.port)
     }
 
-    fn asked(&self) -> usize {
+    pub fn asked(&self) -> usize {
         self.asked.lock().unwrap().len()
     }
 
@@ -80,12 +82,16 @@ impl Server {
     }
 
     async fn card_within(&self, path: &str, cache: &Path, time: Duration) -> Result<Card, String> {
-        let world = World { resolve: Box::new(|_| vec![SocketAddr::new(HERE, 0)]), public: HERE };
-        in_world(world, fetch_within(&door(), &self.url(path), cache, time)).await
+        here(fetch_within(&door(), &self.url(path), cache, time)).await
     }
 }
 
-fn door() -> Door {
+/// Where every name leads to this machine, and nobody minds.
+pub(super) async fn here<T>(what: impl Future<Output = T>) -> T {
+    in_world(World { resolve: Box::new(|_| vec![SocketAddr::new(HERE, 0)]), public: HERE }, what).await
+}
+
+pub(super) fn door() -> Door {
     Door::new(Default::default(), Default::default()).unwrap()
 }
 

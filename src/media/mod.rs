@@ -8,6 +8,9 @@ mod card_tests;
 mod fetch;
 mod file;
 mod kept;
+mod remote;
+#[cfg(test)]
+mod remote_tests;
 mod sniff;
 
 use std::collections::BTreeMap;
@@ -81,12 +84,19 @@ fn local(source: &str, base: &Path) -> Result<Media, String> {
 /// Finds out what media and links really are.
 ///
 /// `media` are the draft's ([`crate::draft::Draft::media`]), relative paths looked for from `base`; `cards` the addresses that
-/// need a link card. Without a `door` no page is read, and `cards` of the result is empty. Cards and their pictures are kept in
+/// need a link card. Media on the web are fetched into `cache`. Without a `door` nothing is fetched: media that were not fetched
+/// within the last day are missing, and `cards` of the result is empty. Cards and their pictures are kept in
 /// `cache`, which is made if it is missing, and a page is asked once a day. What cannot be read is an error of that medium or card alone.
 pub async fn gather(media: &[MediaRef], base: &Path, door: Option<&Door>, cards: &[String], cache: &Path) -> Facts {
     let mut facts = Facts::default();
     for medium in media {
         if facts.media.contains_key(&medium.source) {
+            continue;
+        }
+        if is_remote(&medium.source) {
+            if let Some(found) = remote::find(&medium.source, door, cache).await {
+                facts.media.insert(medium.source.clone(), found);
+            }
             continue;
         }
         let (source, base) = (medium.source.clone(), base.to_path_buf());
