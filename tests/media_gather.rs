@@ -35,6 +35,8 @@ async fn files_are_what_they_hold_and_not_what_they_are_called() {
     std::fs::write(home.path().join("empty.png"), b"").unwrap();
     std::fs::write(home.path().join("cut.png"), &crab()[..40]).unwrap();
     std::fs::write(home.path().join("words.png"), "these are words").unwrap();
+    std::fs::write(home.path().join("film.txt"), "WEBVTT\n\n00:01.000 --> 00:02.000\nhello\n").unwrap();
+    std::fs::write(home.path().join("broken.srt"), "1\n00:00:02,000 --> 00:00:01,000\nhello\n").unwrap();
     let sources = [
         "my crab.jpg",
         "my%20crab.jpg",
@@ -43,6 +45,8 @@ async fn files_are_what_they_hold_and_not_what_they_are_called() {
         "empty.png",
         "cut.png",
         "words.png",
+        "film.txt",
+        "broken.srt",
         "ftp://example.org/a.png",
         "data:image/png;base64,AAAA",
     ];
@@ -52,12 +56,15 @@ async fn files_are_what_they_hold_and_not_what_they_are_called() {
     assert_eq!((found.name.as_str(), found.bytes), ("my crab.jpg", crab().len() as u64));
     assert!(found.path.is_absolute() && found.sha256.len() == 64);
     assert_eq!(facts.media["my%20crab.jpg"].as_ref(), Ok(found));
+    let subtitles = facts.media["film.txt"].as_ref().unwrap();
+    assert_eq!((subtitles.mime.as_str(), subtitles.name.as_str()), ("text/vtt", "film.txt"));
     for (source, said) in [
         ("none.png", "no such file"),
         ("folder", "a directory"),
         ("empty.png", "empty"),
         ("cut.png", "cut off"),
         ("words.png", "neither picture"),
+        ("broken.srt", "line 2: the cue ends before it begins"),
         ("ftp://example.org/a.png", "not yet"),
         ("data:image/png;base64,AAAA", "save the picture"),
     ] {

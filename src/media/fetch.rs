@@ -23,7 +23,7 @@ pub(super) struct Want<'a> {
 /// What came of it.
 pub(super) enum Got {
     /// And from which address, after redirects.
-    New(Fetched, Url),
+    New(Box<Fetched>, Url),
     /// What is held is still good.
     Same,
 }
@@ -72,7 +72,7 @@ pub(super) async fn get(
         };
         let fetched = asked.map_err(|fault| Miss { passing: fault.kind == Kind::Network, why: fault.to_string() })?;
         match fetched.answer.status {
-            200..=299 => return Ok(Got::New(fetched, at)),
+            200..=299 => return Ok(Got::New(Box::new(fetched), at)),
             304 if stamp.is_some() => return Ok(Got::Same),
             301 | 302 | 303 | 307 | 308 => {
                 let to = fetched.answer.header("location").and_then(|to| at.join(to).ok());

@@ -237,9 +237,11 @@ use world::{lookup, open};
 mod world {
     use super::*;
 
+    type Resolve = Box<dyn Fn(&str) -> Vec<SocketAddr> + Send + Sync>;
+
     /// A name server, and the one address of this machine that counts as public.
     pub(crate) struct World {
-        pub resolve: Box<dyn Fn(&str) -> Vec<SocketAddr> + Send + Sync>,
+        pub resolve: Resolve,
         pub public: IpAddr,
     }
 

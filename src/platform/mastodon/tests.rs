@@ -422,5 +422,13 @@ async fn focus_and_thumbnail_go_with_the_upload() {
     let mut picture = file(&stage, "crab.png", Some("The crab"));
     picture.extras.focus = Some(crate::draft::Focus { x: 300, y: -250 });
     stage.publish(&content(vec![(Text::plain("one"), vec![picture])])).await.unwrap();
-    assert_eq!(stage.timeline()[0].extra["media_extras"], json!([{"focus": "0.3,-0.25", "thumbnail": false}]));
+    let mut with_cover = file(&stage, "film.png", None);
+    with_cover.extras.thumbnail = Some(file(&stage, "cover.png", None).media);
+    stage.publish(&content(vec![(Text::plain("two"), vec![with_cover])])).await.unwrap();
+    let mut extras: Vec<_> = stage.timeline().iter().map(|seen| seen.extra["media_extras"].clone()).collect();
+    extras.sort_by_key(Value::to_string);
+    assert_eq!(extras, [
+        json!([{"focus": "0.3,-0.25", "thumbnail": false}]),
+        json!([{"focus": null, "thumbnail": true}])
+    ]);
 }
