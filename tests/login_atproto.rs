@@ -264,7 +264,7 @@ impl World {
             texts.iter().map(|text| ContentPost { text: Text::plain(*text), media: Vec::new() }).collect();
         if picture {
             let media = pictures::media(self.directory.path(), "crab.png");
-            posts[0].media.push(MediaUse { media, alt: Some("A crab".into()) });
+            posts[0].media.push(MediaUse { media, alt: Some("A crab".into()), extras: Default::default() });
         }
         let content = content(posts);
         let info = xpost::platform::AccountInfo::from(&account);

@@ -35,6 +35,8 @@ async fn files_are_what_they_hold_and_not_what_they_are_called() {
     std::fs::write(home.path().join("empty.png"), b"").unwrap();
     std::fs::write(home.path().join("cut.png"), &crab()[..40]).unwrap();
     std::fs::write(home.path().join("words.png"), "these are words").unwrap();
+    std::fs::write(home.path().join("film.txt"), "WEBVTT\n\n00:01.000 --> 00:02.000\nhello\n").unwrap();
+    std::fs::write(home.path().join("broken.srt"), "1\n00:00:02,000 --> 00:00:01,000\nhello\n").unwrap();
     let sources = [
         "my crab.jpg",
         "my%20crab.jpg",
@@ -43,7 +45,9 @@ async fn files_are_what_they_hold_and_not_what_they_are_called() {
         "empty.png",
         "cut.png",
         "words.png",
-        "https://example.org/a.png",
+        "film.txt",
+        "broken.srt",
+        "ftp://example.org/a.png",
         "data:image/png;base64,AAAA",
     ];
     let facts = facts(home.path(), &sources).await;
@@ -52,13 +56,16 @@ async fn files_are_what_they_hold_and_not_what_they_are_called() {
     assert_eq!((found.name.as_str(), found.bytes), ("my crab.jpg", crab().len() as u64));
     assert!(found.path.is_absolute() && found.sha256.len() == 64);
     assert_eq!(facts.media["my%20crab.jpg"].as_ref(), Ok(found));
+    let subtitles = facts.media["film.txt"].as_ref().unwrap();
+    assert_eq!((subtitles.mime.as_str(), subtitles.name.as_str()), ("text/vtt", "film.txt"));
     for (source, said) in [
         ("none.png", "no such file"),
         ("folder", "a directory"),
         ("empty.png", "empty"),
         ("cut.png", "cut off"),
         ("words.png", "neither picture"),
-        ("https://example.org/a.png", "not yet"),
+        ("broken.srt", "line 2: the cue ends before it begins"),
+        ("ftp://example.org/a.png", "not yet"),
         ("data:image/png;base64,AAAA", "save the picture"),
     ] {
         let why = facts.media[source].as_ref().unwrap_err();
@@ -159,9 +166,14 @@ async fn cards_are_read_through_the_door() {
         let why = facts.cards[&format!("https://{host}.example/")].as_ref().unwrap_err();
         assert!(why.contains(said), "{host}: {why}");
     }
-    // nothing but the pictures that were good is left in the cache
-    let kept = std::fs::read_dir(home.path().join("cache")).unwrap().count();
-    assert_eq!(kept, 1);
+    // nothing is left in the cache but four cards and the one picture that was good
+    let kept = std::fs::read_dir(home.path().join("cache/cards")).unwrap().count();
+    assert_eq!(kept, 4 + 1);
+    // a day long nobody is asked again
+    let before = asked.lock().unwrap().len();
+    let again = gather(&[], home.path(), Some(&door), &urls[..1], &home.path().join("cache")).await;
+    assert_eq!(again.cards["https://a.example/"].as_ref(), Ok(card));
+    assert_eq!(asked.lock().unwrap().len(), before);
     assert!(asked.lock().unwrap().iter().all(|head| head.starts_with("GET ")));
 }
 

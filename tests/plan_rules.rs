@@ -236,11 +236,15 @@ fn alt_texts_are_missed_and_never_cut_in_silence() {
     assert_eq!(codes(&planned("w ![](a.png)", &quay).warnings), ["missing_alt"]);
     assert_eq!(problem("+++\nrequire_alt = true\n+++\nw ![](a.png)", &quay).0, "missing_alt");
     let long = format!("w ![{}](a.png)", "crab ".repeat(20));
-    let cut = planned(&long, &quay);
-    assert_eq!(codes(&cut.changes), ["alt_truncated"]);
+    let (code, message) = problem(&long, &quay);
+    assert_eq!(code, "alt_too_long");
+    assert!(message.contains("has 99 characters, 50 are allowed") && message.contains("alt_overflow"), "{message}");
+    let cut = planned(&format!("+++\nalt_overflow = \"truncate\"\n+++\n{long}"), &quay);
+    assert_eq!((codes(&cut.changes), cut.problems.len()), (vec!["alt_truncated"], 0));
     let alt = cut.parts[0].media[0].alt.as_deref().unwrap();
     assert!(alt.ends_with('…') && Unit::Graphemes.count(alt) <= 50, "{alt}");
-    assert_eq!(problem(&format!("+++\noverflow = \"refuse\"\n+++\n{long}"), &quay).0, "alt_too_long");
+    // what becomes of the text says nothing about the alt
+    assert_eq!(problem(&format!("+++\noverflow = \"truncate\"\n+++\n{long}"), &quay).0, "alt_too_long");
     let none = planned("w ![crab](a.png)", &target(|spec| spec.media.alt = None));
     assert_eq!((codes(&none.changes), none.warnings.len()), (vec!["alt_left_out"], 0));
 }
@@ -460,4 +464,121 @@ fn the_hash_is_of_what_reaches_the_network() {
     assert_ne!(hash_all(std::slice::from_ref(&one)), hash_all(&differ));
     let json = serde_json::to_string(&one).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), one);
+}
+
+#[test]
+fn own_links_get_their_parameters_once_and_are_counted_with_them() {
+    let quay = target(|_| ());
+    let front = "link = \"https://a.example/p#top\"\nlinks = { utm_source = \"{{ platform }}\", utm_term = \"{{ account }}\" }\n";
+    let with = "https://a.example/p?utm_source=quay&utm_term=quay#top";
+    let plain = planned(&format!("+++\n{front}+++\nsee https://b.example/"), &quay);
+    assert_eq!(texts(&plain), [format!("see https://b.example/\n\n{with}")]);
+    let change = plain.changes.iter().find(|note| note.code == "link_parameters").unwrap();
+    assert_eq!(change.message, format!("`https://a.example/p#top` goes out as `{with}`"));
+    assert_eq!(plain.parts[0].count, Unit::Graphemes.count(&plain.parts[0].text.text));
+    // the same page in the text is the same link, bare or not, and does not follow below once more
+    for (body, text) in
+        [("at https://a.example/p#top!", format!("at {with}!")), ("[here](https://a.example/p#top)", "here".into())]
+    {
+        let plan = planned(&format!("+++\n{front}+++\n{body}"), &quay);
+        assert!(texts(&plan)[0].starts_with(&text), "{:?}", texts(&plan));
+        assert_eq!(plan.parts[0].text.text.matches("utm_source").count(), 1, "{:?}", texts(&plan));
+        assert!(plan.parts[0].text.contains_url(with));
+    }
+    // other people's pages only where their host is named
+    let all = "links = { s = \"1\", all = true, hosts = [\"a.example\"] }\n";
+    assert_eq!(
+        good(&format!("+++\n{all}+++\nhttps://www.a.example https://b.example/?x https://a.example/?s=0"), &quay),
+        ["https://www.a.example/?s=1 https://b.example/?x https://a.example/?s=0"]
+    );
+    assert_eq!(
+        good(&format!("+++\nlink = \"https://b.example/\"\n{all}+++\nbody"), &quay),
+        ["body\n\nhttps://b.example/"]
+    );
+    assert_eq!(
+        codes(&planned("+++\nlinks = { s = \"1\", all = true }\n+++\nhttps://b.example/", &quay).warnings),
+        ["links_without_hosts"]
+    );
+    let off = format!("+++\n{front}[on.quay]\nlinks = false\n+++\nbody");
+    assert_eq!(good(&off, &quay), ["body\n\nhttps://a.example/p#top"]);
+    let wrong = parse(
+        "draft.md",
+        Path::new(""),
+        b"+++\ntitle = \"x\"\n[links]\nutm_source = \"{{ platfrom }}\"\n+++\nbody",
+        Form::Markdown,
+        &Vars::new(),
+    )
+    .unwrap_err()
+    .to_string();
+    assert!(wrong.contains("`platfrom` is not defined") && wrong.contains(":3"), "{wrong}");
+}
+
+#[test]
+fn a_card_is_read_at_the_page_and_leads_to_it_with_parameters() {
+    let ours = target(|spec| spec.card = xpost::platform::Card::Ours);
+    let text = "+++\nlink = \"https://a.example/\"\nlinks = { s = \"{{ platform }}\" }\n+++\nbody";
+    let read = Card { url: "https://a.example/".into(), title: "Page".into(), ..Card::default() };
+    let facts = Facts { cards: [("https://a.example/".to_string(), Ok(read))].into(), ..Facts::default() };
+    assert_eq!(card_urls(&draft(text), std::slice::from_ref(&ours), &Settings::default()), ["https://a.example/"]);
+    let plan = plan(&draft(text), &facts, &ours, &Known::default(), &Settings::default());
+    assert_eq!(plan.parts[0].card.as_ref().unwrap().url, "https://a.example/?s=quay");
+}
+
+#[test]
+fn one_network_gets_other_media_and_what_is_said_of_them_goes_along_or_is_left_out_aloud() {
+    let quay = target(|_| ());
+    let text = "+++\n[media.\"a.png\"]\nalt = \"the table's words\"\nfocus = [0.3, -0.25]\n[media.\"square.png\"]\nalt = \"a square\"\n\
+                [on.quay]\nmedia = [\"square.png\", { file = \"b.png\", alt = \"its own\" }]\n[on.other]\n+++\nw ![in brackets](a.png)";
+    let plan_ = planned(text, &quay);
+    let media = |plan: &Plan| -> Vec<(String, String)> {
+        let media = plan.parts.iter().flat_map(|part| &part.media);
+        media.map(|one| (one.media.name.clone(), one.alt.clone().unwrap_or_default())).collect()
+    };
+    assert_eq!(media(&plan_), [("square.png".into(), "a square".into()), ("b.png".into(), "its own".to_string())]);
+    let plain = planned(&text.replace("[on.quay]\nmedia", "[on.other2]\nmedia"), &quay);
+    assert_eq!(media(&plain), [("a.png".into(), "the table's words".to_string())]);
+    let left = plain.changes.iter().find(|note| note.code == "media_extra_left_out").unwrap();
+    assert_eq!(left.message, "`focus` of `a.png` is left out: Quay takes none");
+    assert!(plain.parts[0].media[0].extras.is_empty());
+    let mastodon = xpost::platform::by_name("mastodon").unwrap();
+    let target_ = Target { name: "mastodon".into(), platform: mastodon, account: None };
+    let carried = planned(text, &target_);
+    assert_eq!(carried.parts[0].media[0].extras.focus.unwrap().to_string(), "0.3,-0.25");
+    assert!(!codes(&carried.changes).contains(&"media_extra_left_out"));
+    // another focus is another post
+    assert_ne!(carried.hash, planned(&text.replace("0.3", "0.4"), &target_).hash);
+    let film = "+++\n[media.\"a.mp4\"]\nthumbnail = \"cover.png\"\nsubtitles = \"a.vtt\"\n+++\nw ![a film](a.mp4)";
+    let draft_ = draft(film);
+    let mut facts = found(&draft_);
+    facts.media.get_mut("a.mp4").unwrap().as_mut().unwrap().mime = "video/mp4".into();
+    let wrong = plan(&draft_, &facts, &target_, &Known::default(), &Settings::default());
+    assert_eq!(codes(&wrong.problems), ["media_extra"]);
+    facts.media.get_mut("a.vtt").unwrap().as_mut().unwrap().mime = "text/vtt".into();
+    let good = plan(&draft_, &facts, &target_, &Known::default(), &Settings::default());
+    assert_eq!((good.problems.len(), codes(&good.changes)), (0, vec!["media_extra_left_out"]), "{:?}", good.problems);
+    assert_eq!(good.parts[0].media[0].extras.thumbnail.as_ref().unwrap().name, "cover.png");
+    for (front, said) in [
+        ("[media.\"b.png\"]\nalt = \"x\"", "the draft has no such medium; did you mean `a.png`?"),
+        ("[media.\"a.png\"]\nfocus = [2, 0]", "two numbers from -1 to 1"),
+        ("[media.\"a.png\"]\nfocus = \"middle\"", "two numbers from -1 to 1"),
+        ("[media.\"a.png\"]\nfokus = [0, 0]", "did you mean `focus`?"),
+    ] {
+        let text = format!("+++\n{front}\n+++\n![x](a.png)");
+        let why = parse("d.md", Path::new(""), text.as_bytes(), Form::Markdown, &Vars::new()).unwrap_err().to_string();
+        assert!(why.contains(said), "{why}");
+    }
+}
+
+#[test]
+fn media_on_the_web_that_nobody_has_looked_at_stop_nothing() {
+    let draft_ = draft("![crab](https://a.example/crab.png)");
+    let quay = target(|spec| spec.media.required = true);
+    let later = plan(&draft_, &Facts::default(), &quay, &Known::default(), &Settings::default());
+    assert_eq!((later.problems.as_slice(), codes(&later.warnings)), (&[][..], vec!["media_later"]));
+    let facts = Facts {
+        media: [("https://a.example/crab.png".to_string(), Err("it answered 404".into()))].into(),
+        ..Facts::default()
+    };
+    let gone = plan(&draft_, &facts, &quay, &Known::default(), &Settings::default());
+    assert!(codes(&gone.problems).contains(&"media"), "{:?}", gone.problems);
 }

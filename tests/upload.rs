@@ -95,7 +95,7 @@ async fn publish(home: &Path, url: &str, kind: Kind, media: &Media, wrong_token:
         text: Text::plain("a clip"),
         count: 6,
         limit: None,
-        media: vec![MediaUse { media: media.clone(), alt: None }],
+        media: vec![MediaUse { media: media.clone(), alt: None, extras: Default::default() }],
         card: None,
         payload: json!("a clip"),
     };

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::apps::AppSettings;
 use super::toml_file::{self, FileError};
+use crate::draft::Links;
 
 /// `@{name}` by platform or account name.
 pub type People = BTreeMap<String, BTreeMap<String, String>>;
@@ -32,6 +33,8 @@ pub struct Config {
     pub limits: BTreeMap<String, LimitOverrides>,
     /// `[apps.NAME]`: one's own app at a network, by platform or account.
     pub apps: BTreeMap<String, AppSettings>,
+    /// `[links]`: what is added to the addresses of one's own pages, for drafts that do not say otherwise.
+    pub links: Links,
     /// `[accounts.NAME]`.
     pub accounts: BTreeMap<String, AccountConfig>,
     /// `[media_host]`: where media are put for networks that take nothing but a public URL.
@@ -172,13 +175,18 @@ mod tests {
                  command that prints it (`client_secret_command = [\"pass\", \"show\", \"app\"]`) or set \
                  `XPOST_APP_<NAME>_CLIENT_SECRET`",
             ),
+            (
+                "wait = 3\n[links]\nutm_source = '{{ platfrm }}'\n",
+                "config.toml:2: `links.utm_source`: `platfrm` is not defined; there are `platform`, `account`, `date`; did you \
+                 mean `platform`?",
+            ),
             ("wait = 'long'\n", "config.toml:1: invalid type: string \"long\", expected u64"),
         ] {
             assert_eq!(read(text).unwrap_err().to_string(), says);
         }
         let known = read("colour = 1\n").unwrap_err().to_string();
         assert!(
-            known.ends_with("known are `to`, `zone`, `require_alt`, `keep_metadata`, `wait`, `people`, `limits`, `apps`, `accounts`, `media_host`"),
+            known.ends_with("known are `to`, `zone`, `require_alt`, `keep_metadata`, `wait`, `people`, `limits`, `apps`, `links`, `accounts`, `media_host`"),
             "{known}"
         );
     }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use chrono::Utc;
+
 use super::input::{DraftArgs, zone};
 use super::out::one_line;
 use super::trouble::Trouble;
 use super::world::{World, platform_names, platform_of};
 use crate::account::{Book, Target, limits_of};
-use crate::draft::{Draft, Fields};
+use crate::draft::{Draft, Fields, built_ins};
 use crate::media;
 use crate::plan::{self, Known, Plan, Settings};
 use crate::platform::{AccountInfo, PlanNote, Receipt};
@@ -79,9 +81,11 @@ pub async fn plan(
             })
             .collect::<Result<_, Trouble>>()?;
         let cards = if depth == Depth::Offline { Vec::new() } else { plan::card_urls(&draft, &aims, &settings) };
-        let door = if cards.is_empty() { None } else { Some(world.door()?) };
+        let media = draft.media();
+        let away = depth != Depth::Offline && media.iter().any(|medium| media::is_remote(&medium.source));
+        let door = if cards.is_empty() && !away { None } else { Some(world.door()?) };
         let cache = world.home()?.cache();
-        let facts = media::gather(&draft.media(), &draft.base, door.as_deref(), &cards, &cache).await;
+        let facts = media::gather(&media, &draft.base, door.as_deref(), &cards, &cache).await;
         let known = known(&draft, &targets, world).await?;
         let mut stray = strays(&draft, &book);
         // without any account, the names of accounts cannot be known
@@ -120,8 +124,10 @@ fn settings(world: &World) -> Result<Settings, Trouble> {
     }
     let require_alt = project.and_then(|project| project.require_alt).or(config.require_alt);
     let keep_metadata = project.and_then(|project| project.keep_metadata).or(config.keep_metadata);
-    let defaults = Fields { people, require_alt, keep_metadata, ..Fields::default() };
-    Ok(Settings { zone: Some(zone(world, None)?.name().to_string()), defaults })
+    let zone = zone(world, None)?;
+    let links = config.links.clone().knowing(&built_ins(&Utc::now().with_timezone(&zone)));
+    let defaults = Fields { people, require_alt, keep_metadata, links, ..Fields::default() };
+    Ok(Settings { zone: Some(zone.name().to_string()), defaults })
 }
 
 async fn targets(

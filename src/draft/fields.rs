@@ -6,7 +6,7 @@ use super::error::Wrong;
 use super::front::{Entry, Node, Value};
 use super::near::did_you_mean;
 use super::vars::{Vars, fill};
-use super::{CardChoice, Fields, MediaRef, Overflow, OwnCard, Poll, Visibility, when};
+use super::{AltOverflow, CardChoice, Fields, Links, Overflow, OwnCard, Poll, Visibility, media, when};
 
 /// Every key that a draft knows, in the order of the documentation; `on` stands beside them at the top.
 pub const KEYS: &[&str] = &[
@@ -26,18 +26,36 @@ pub const KEYS: &[&str] = &[
     "reply_to",
     "quote",
     "overflow",
+    "alt_overflow",
     "numbering",
     "require_alt",
     "keep_metadata",
     "card",
+    "links",
     "text",
     "media",
     "people",
 ];
 
-/// Fills variables into every text of the tree.
+/// Fills variables into every text of the front matter, apart from `links`: what these name is known target by target.
 pub(super) fn fill_all(entries: &mut [Entry], vars: &Vars) -> Result<(), Wrong> {
-    entries.iter_mut().try_for_each(|entry| fill_node(&mut entry.node, vars))
+    for entry in entries.iter_mut().filter(|entry| entry.key != "links") {
+        match &mut entry.node.value {
+            Value::Table(targets) if entry.key == "on" => {
+                for target in targets {
+                    match &mut target.node.value {
+                        Value::Table(own) => own
+                            .iter_mut()
+                            .filter(|own| own.key != "links")
+                            .try_for_each(|own| fill_node(&mut own.node, vars))?,
+                        _ => fill_node(&mut target.node, vars)?,
+                    }
+                }
+            }
+            _ => fill_node(&mut entry.node, vars)?,
+        }
+    }
+    Ok(())
 }
 
 fn fill_node(node: &mut Node, vars: &Vars) -> Result<(), Wrong> {
@@ -48,26 +66,26 @@ fn fill_node(node: &mut Node, vars: &Vars) -> Result<(), Wrong> {
             super::characters(text, 1).map_err(|found| Wrong { line: node.line, column: None, ..found })?;
         }
         Value::List(list) => list.iter_mut().try_for_each(|inner| fill_node(inner, vars))?,
-        Value::Table(table) => fill_all(table, vars)?,
+        Value::Table(table) => table.iter_mut().try_for_each(|inner| fill_node(&mut inner.node, vars))?,
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {}
     }
     Ok(())
 }
 
 /// The whole front matter: the fields and `[on.NAME]`.
-pub(super) fn top(entries: &[Entry]) -> Result<(Fields, BTreeMap<String, Fields>), Wrong> {
+pub(super) fn top(entries: &[Entry], vars: &Vars) -> Result<(Fields, BTreeMap<String, Fields>), Wrong> {
     let mut on = BTreeMap::new();
     for entry in entries.iter().filter(|entry| entry.key == "on") {
         for inner in table(entry)? {
-            on.insert(inner.key.clone(), fields(table(inner)?, true)?);
+            on.insert(inner.key.clone(), fields(table(inner)?, true, vars)?);
         }
     }
     let own: Vec<Entry> = entries.iter().filter(|entry| entry.key != "on").cloned().collect();
-    Ok((fields(&own, false)?, on))
+    Ok((fields(&own, false, vars)?, on))
 }
 
 /// One table of fields; in `[on.NAME]` (`open`) other keys are kept for the network to know.
-fn fields(entries: &[Entry], open: bool) -> Result<Fields, Wrong> {
+fn fields(entries: &[Entry], open: bool, vars: &Vars) -> Result<Fields, Wrong> {
     let mut fields = Fields::default();
     for entry in entries {
         if matches!(entry.node.value, Value::Null) && KEYS.contains(&entry.key.as_str()) {
@@ -103,12 +121,19 @@ fn fields(entries: &[Entry], open: bool) -> Result<Fields, Wrong> {
                     [("thread", Overflow::Thread), ("truncate", Overflow::Truncate), ("refuse", Overflow::Refuse)];
                 fields.overflow = Some(choice(entry, &words)?);
             }
+            "alt_overflow" => {
+                let words = [("truncate", AltOverflow::Truncate), ("refuse", AltOverflow::Refuse)];
+                fields.alt_overflow = Some(choice(entry, &words)?);
+            }
             "numbering" => fields.numbering = Some(boolean(entry)?),
             "require_alt" => fields.require_alt = Some(boolean(entry)?),
             "keep_metadata" => fields.keep_metadata = Some(boolean(entry)?),
             "card" => fields.card = Some(card(entry)?),
+            "links" => {
+                fields.links = Links::read(&entry.node.value.json(), vars).map_err(|why| wrong(entry, why))?;
+            }
             "text" => fields.text = Some(text(entry)?),
-            "media" => fields.media = Some(media(entry)?),
+            "media" => media::read(entry, &mut fields)?,
             "people" => fields.people = people(entry)?,
             key if open => {
                 fields.extra.insert(key.to_string(), entry.node.value.json());
@@ -145,7 +170,7 @@ fn times(entries: &[Entry], fields: &Fields) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn wrong(entry: &Entry, message: impl Into<String>) -> Wrong {
+pub(super) fn wrong(entry: &Entry, message: impl Into<String>) -> Wrong {
     Wrong::at(entry.line, message).column(entry.column)
 }
 
@@ -157,11 +182,11 @@ fn table(entry: &Entry) -> Result<&[Entry], Wrong> {
     }
 }
 
-fn text(entry: &Entry) -> Result<String, Wrong> {
+pub(super) fn text(entry: &Entry) -> Result<String, Wrong> {
     text_of(&entry.key, &entry.node)
 }
 
-fn text_of(key: &str, node: &Node) -> Result<String, Wrong> {
+pub(super) fn text_of(key: &str, node: &Node) -> Result<String, Wrong> {
     match &node.value {
         Value::Text(text) => Ok(text.clone()),
         other @ (Value::Bool(_) | Value::Int(_) | Value::Float(_)) => Err(Wrong::at(
@@ -174,7 +199,7 @@ fn text_of(key: &str, node: &Node) -> Result<String, Wrong> {
 }
 
 /// Text of one line, blanks at its ends taken off.
-fn line(entry: &Entry) -> Result<String, Wrong> {
+pub(super) fn line(entry: &Entry) -> Result<String, Wrong> {
     let text = text(entry)?.trim().to_string();
     if text.contains('\n') {
         return Err(wrong(entry, format!("`{}` must be one line", entry.key)));
@@ -254,7 +279,7 @@ fn reference(entry: &Entry) -> Result<String, Wrong> {
 }
 
 /// The entries of a table that may hold only these keys.
-fn only<'a>(entry: &'a Entry, known: &[&str]) -> Result<&'a [Entry], Wrong> {
+pub(super) fn only<'a>(entry: &'a Entry, known: &[&str]) -> Result<&'a [Entry], Wrong> {
     let entries = table(entry)?;
     match entries.iter().find(|inner| !known.contains(&inner.key.as_str())) {
         None => Ok(entries),
@@ -300,27 +325,6 @@ fn card(entry: &Entry) -> Result<CardChoice, Wrong> {
         }
     }
     Ok(CardChoice::Own(card))
-}
-
-fn media(entry: &Entry) -> Result<Vec<MediaRef>, Wrong> {
-    let one = [entry.node.clone()];
-    let nodes: &[Node] = match &entry.node.value {
-        Value::List(list) => list,
-        _ => &one,
-    };
-    nodes
-        .iter()
-        .map(|node| match &node.value {
-            Value::Table(table) => {
-                let inner = Entry { key: "media".into(), line: node.line, column: node.column, node: node.clone() };
-                only(&inner, &["file", "alt"])?;
-                let get = |key: &str| table.iter().find(|e| e.key == key).map(line).transpose();
-                let source = get("file")?.ok_or_else(|| wrong(&inner, "a medium needs `file`"))?;
-                Ok(MediaRef { source, alt: get("alt")?.filter(|alt| !alt.is_empty()), line: node.line })
-            }
-            _ => Ok(MediaRef { source: text_of("media", node)?, alt: None, line: node.line }),
-        })
-        .collect()
 }
 
 fn people(entry: &Entry) -> Result<BTreeMap<String, BTreeMap<String, String>>, Wrong> {

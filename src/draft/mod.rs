@@ -7,7 +7,9 @@ mod detect;
 mod error;
 mod fields;
 mod front;
+mod links;
 mod markdown;
+mod media;
 mod near;
 mod vars;
 pub mod when;
@@ -24,6 +26,9 @@ use error::Wrong;
 pub(crate) use detect::{Edit, replace, unresolved_name};
 pub use error::DraftError;
 pub use fields::KEYS;
+pub(crate) use links::with_parameters;
+pub use links::{Links, Template};
+pub use media::{AltOverflow, Focus, MediaDetails};
 pub use near::{did_you_mean, nearest};
 pub use vars::{Vars, built_ins};
 
@@ -190,16 +195,22 @@ pub struct Fields {
     pub reply_to: Option<String>,
     pub quote: Option<String>,
     pub overflow: Option<Overflow>,
+    /// What to do with an alt text that is too long; refuse where it does not say.
+    pub alt_overflow: Option<AltOverflow>,
     /// `true` adds ` (1/3)` to the posts of a thread.
     pub numbering: Option<bool>,
     pub require_alt: Option<bool>,
     /// `true` leaves in pictures what says when, where and with what they were taken.
     pub keep_metadata: Option<bool>,
     pub card: Option<CardChoice>,
+    /// What is added to the addresses of one's own pages.
+    pub links: Links,
     /// Replaces the body (parsed as Markdown).
     pub text: Option<String>,
     /// Replaces the media of the body.
     pub media: Option<Vec<MediaRef>>,
+    /// `[media."crab.png"]`: what else is said of a medium, by its source.
+    pub details: BTreeMap<String, MediaDetails>,
     /// `@{name}` -> handle, by name, then by platform (or account) name: `[people.ann] mastodon = "@ann@example.org"`.
     pub people: BTreeMap<String, BTreeMap<String, String>>,
     /// Keys that only a network knows, from `[on.NAME]`; checked against the network's spec in `plan`.
@@ -245,7 +256,7 @@ fn read(base: &Path, bytes: &[u8], form: Form, vars: &Vars) -> Result<Draft, Wro
     }
     // what variables brought in is looked at as what was typed
     characters(&filled, cut.body_line)?;
-    let (fields, on) = fields::top(&entries)?;
+    let (fields, on) = fields::top(&entries, vars)?;
     let filled = filled.replace("\r\n", "\n");
     let mut body = posts(&filled, form, cut.body_line);
     let says = |fields: &Fields| {
@@ -263,7 +274,7 @@ fn read(base: &Path, bytes: &[u8], form: Form, vars: &Vars) -> Result<Draft, Wro
         body.posts.push(Post::default());
     }
     let hash = hash(&entries, &filled, form);
-    Ok(Draft {
+    let draft = Draft {
         source: String::new(),
         base: base.to_path_buf(),
         fields,
@@ -272,7 +283,9 @@ fn read(base: &Path, bytes: &[u8], form: Form, vars: &Vars) -> Result<Draft, Wro
         form,
         notes: body.notes,
         hash,
-    })
+    };
+    media::all_there(&draft)?;
+    Ok(draft)
 }
 
 /// Bytes to text with `\n` as the only line end and no BOM.
@@ -353,15 +366,18 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 impl Draft {
     /// Every medium that the draft names for any target, each source once: of the body, of `media` and `text` in the front
-    /// matter and in `[on.NAME]`, and pictures of link cards written by hand.
+    /// matter and in `[on.NAME]`, pictures of link cards written by hand, thumbnails and subtitles.
     pub fn media(&self) -> Vec<MediaRef> {
         let mut all: Vec<MediaRef> = self.posts.iter().flat_map(|post| post.media.clone()).collect();
         for fields in std::iter::once(&self.fields).chain(self.on.values()) {
             all.extend(fields.media.iter().flatten().cloned());
             all.extend(fields.text.iter().flat_map(|text| body(text, self.form)).flat_map(|post| post.media));
-            if let Some(CardChoice::Own(OwnCard { image: Some(image), .. })) = &fields.card {
-                all.push(MediaRef { source: image.clone(), alt: None, line: 0 });
-            }
+            let drawn = match &fields.card {
+                Some(CardChoice::Own(OwnCard { image, .. })) => image.as_ref(),
+                _ => None,
+            };
+            let beside = fields.details.values().flat_map(|details| details.thumbnail.iter().chain(&details.subtitles));
+            all.extend(beside.chain(drawn).map(|source| MediaRef { source: source.clone(), alt: None, line: 0 }));
         }
         let mut seen = std::collections::HashSet::new();
         all.retain(|medium| seen.insert(medium.source.clone()));

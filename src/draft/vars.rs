@@ -73,6 +73,18 @@ pub(super) fn fill(text: &str, line: usize, vars: &Vars) -> Result<String, Wrong
     })
 }
 
+/// What a template names that it does not set itself.
+///
+/// # Errors
+/// It is no template.
+pub(super) fn names(text: &str) -> Result<std::collections::HashSet<String>, String> {
+    let env = Environment::new();
+    let template = env.template_from_str(text).map_err(|error| {
+        format!("the template is wrong: {}", error.detail().map_or_else(|| error.kind().to_string(), str::to_string))
+    })?;
+    Ok(template.undeclared_variables(false))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,11 +6,20 @@
 //! | `fit` | what it must become for a network | plan: pure |
 //! | `make` | the file that it becomes, kept in the cache | prepare |
 
+mod captions;
 mod card;
+mod card_page;
+#[cfg(test)]
+mod card_tests;
+mod fetch;
 mod file;
 pub mod fit;
+mod kept;
 mod make;
 mod probe;
+mod remote;
+#[cfg(test)]
+mod remote_tests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,7 +29,9 @@ use serde::{Deserialize, Serialize};
 use crate::draft::MediaRef;
 use crate::net::Door;
 
-pub use card::{MAX_PICTURE, read_page};
+pub use captions::{captions_kind, read_captions};
+pub use card::MAX_PICTURE;
+pub use card_page::{Page, decode, read_oembed, read_page};
 pub use file::{inspect, look};
 pub use fit::{Decision, Fit, Wish, decide};
 pub use make::{made, make};
@@ -77,20 +88,38 @@ pub struct Card {
     pub image: Option<Media>,
 }
 
+/// Whether a source is an address of the web instead of a file.
+pub fn is_remote(source: &str) -> bool {
+    let scheme = source.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    matches!(scheme.as_deref(), Some("http" | "https"))
+}
+
+/// A file of the draft: picture, film, sound, or what is read beside a film.
+fn local(source: &str, base: &Path) -> Result<Media, String> {
+    file::find(source, base).or_else(|why| captions::inspect(&base.join(source)).unwrap_or(Err(why)))
+}
+
 /// Finds out what media and links really are.
 ///
 /// `media` are the draft's ([`crate::draft::Draft::media`]), relative paths looked for from `base`; `cards` the addresses that
-/// need a link card. Without a `door` no page is read, and `cards` of the result is empty. Pictures of cards are kept in
-/// `cache`, which is made if it is missing. What cannot be read is an error of that medium or card alone.
+/// need a link card. Media on the web are fetched into `cache`. Without a `door` nothing is fetched: media that were not fetched
+/// within the last day are missing, and `cards` of the result is empty. Cards and their pictures are kept in
+/// `cache`, which is made if it is missing, and a page is asked once a day. What cannot be read is an error of that medium or card alone.
 pub async fn gather(media: &[MediaRef], base: &Path, door: Option<&Door>, cards: &[String], cache: &Path) -> Facts {
     let mut facts = Facts::default();
     for medium in media {
         if facts.media.contains_key(&medium.source) {
             continue;
         }
+        if is_remote(&medium.source) {
+            if let Some(found) = remote::find(&medium.source, door, cache).await {
+                facts.media.insert(medium.source.clone(), found);
+            }
+            continue;
+        }
         let (source, base) = (medium.source.clone(), base.to_path_buf());
         // reading a large file takes a while, and other work goes on meanwhile
-        let found = tokio::task::spawn_blocking(move || file::find(&source, &base))
+        let found = tokio::task::spawn_blocking(move || local(&source, &base))
             .await
             .unwrap_or_else(|_| Err("it could not be read: the reader failed".to_string()));
         facts.media.insert(medium.source.clone(), found);

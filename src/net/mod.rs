@@ -17,7 +17,9 @@ mod trust;
 pub use door::{Answer, Door, DoorOptions, by_status, one_line};
 pub use fault::{Effect, Fault, Kind};
 pub use outgoing::Meter;
-pub use public::{Fetched, is_public};
+pub use public::{Asking, Fetched, Stamp, is_public};
+#[cfg(test)]
+pub(crate) use public::{World, in_world};
 pub use rate::{Rate, parse_retry_at};
 pub use redact::Redactor;
 pub use request::{Body, FilePart, FileSlice, Load, Method, Request};

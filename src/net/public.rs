@@ -1,10 +1,12 @@
 //! Reading pages of the open web that a draft names: never a machine of the private network, never without end.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use reqwest::header::HeaderMap;
+use serde::{Deserialize, Serialize};
+use tokio::io::AsyncWriteExt;
 use url::{Host, Url};
 
 use super::Request;
@@ -17,6 +19,50 @@ pub struct Fetched {
     pub answer: Answer,
     /// `false` where the body went on beyond the bound and was cut there.
     pub whole: bool,
+}
+
+/// By what a server recognises that we hold what it would send: the `ETag` and `Last-Modified` of its last answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<String>,
+}
+
+impl Stamp {
+    /// What this answer says; longer than 256 bytes is not kept.
+    pub fn of(answer: &Answer) -> Stamp {
+        let get = |name: &str| answer.header(name).filter(|text| text.len() <= 256).map(str::to_string);
+        Stamp { etag: get("etag"), modified: get("last-modified") }
+    }
+
+    /// The server named neither.
+    pub fn is_empty(&self) -> bool {
+        self.etag.is_none() && self.modified.is_none()
+    }
+}
+
+/// How an address of the open web is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    pub accept: &'a str,
+    /// What is there already; the server answers 304 where it is still good.
+    pub stamp: Option<&'a Stamp>,
+    /// Bytes of the body that are read at most, after it is unpacked.
+    pub most: u64,
+    /// For all of it, from the name to the last byte.
+    pub timeout: Duration,
+}
+
+/// Where a body goes.
+enum Place<'a> {
+    Memory(&'a mut Vec<u8>),
+    File(&'a mut tokio::fs::File),
+}
+
+fn full(error: std::io::Error) -> Fault {
+    Fault::local(format!("it could not be kept: {error}"))
 }
 
 impl Door {
@@ -34,7 +80,39 @@ impl Door {
         most: usize,
         timeout: Duration,
     ) -> Result<Fetched, Fault> {
-        let request = Request::get(url).header("accept", accept);
+        self.ask_public(url, &Asking { accept, stamp: None, most: most as u64, timeout }).await
+    }
+
+    /// The same, where something of it is there already.
+    ///
+    /// # Errors
+    /// As [`Door::fetch_public`].
+    pub async fn ask_public(&self, url: &str, asking: &Asking<'_>) -> Result<Fetched, Fault> {
+        let mut body = Vec::new();
+        let mut fetched = self.read_public(url, asking, Place::Memory(&mut body)).await?;
+        fetched.answer.body = body;
+        Ok(fetched)
+    }
+
+    /// The same into a file, a piece at a time; `body` of the answer stays empty. What was written of an answer that is no
+    /// success or was cut off is for the caller to throw away.
+    ///
+    /// # Errors
+    /// As [`Door::fetch_public`], and a `local` fault where the file cannot be written.
+    pub async fn save_public(
+        &self,
+        url: &str,
+        asking: &Asking<'_>,
+        into: &mut tokio::fs::File,
+    ) -> Result<Fetched, Fault> {
+        let fetched = self.read_public(url, asking, Place::File(into)).await?;
+        into.flush().await.map_err(full)?;
+        Ok(fetched)
+    }
+
+    async fn read_public(&self, url: &str, asking: &Asking<'_>, mut place: Place<'_>) -> Result<Fetched, Fault> {
+        let end = Instant::now() + asking.timeout;
+        let request = Request::get(url);
         let target = self.target(&request)?;
         let asked = format!("GET {}", self.redactor().clean(url));
         if target.username() != "" || target.password().is_some() {
@@ -54,7 +132,7 @@ impl Door {
             }
             self.client()?
         } else {
-            let resolving = tokio::time::timeout(timeout, public_addresses(&target));
+            let resolving = tokio::time::timeout(asking.timeout, public_addresses(&target));
             let addresses = resolving
                 .await
                 .map_err(|_| Fault::new(Kind::Network, format!("{asked}: the name was not resolved in time")))?
@@ -67,23 +145,37 @@ impl Door {
             &own
         };
         let mut headers = HeaderMap::new();
-        headers.append(header_name("accept")?, header_value(accept)?);
-        let sent = client.get(target).headers(headers).timeout(timeout).send().await;
+        headers.append(header_name("accept")?, header_value(asking.accept)?);
+        let stamp = asking.stamp.into_iter();
+        for (name, value) in
+            stamp.flat_map(|stamp| [("if-none-match", &stamp.etag), ("if-modified-since", &stamp.modified)])
+        {
+            if let Some(value) = value {
+                headers.append(header_name(name)?, header_value(value)?);
+            }
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        let sent = client.get(target).headers(headers).timeout(left).send().await;
         let mut response = sent.map_err(|error| self.transport(&error, false, &asked))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let mut body = Vec::new();
+        let mut read = 0u64;
         let mut whole = true;
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) => {
-                    let room = most - body.len();
-                    if chunk.len() > room {
-                        body.extend_from_slice(&chunk[..room]);
-                        whole = false;
+                    let room = asking.most - read;
+                    whole = chunk.len() as u64 <= room;
+                    // no more than a chunk, which is in memory already
+                    let part = if whole { chunk.len() } else { room as usize };
+                    match &mut place {
+                        Place::Memory(body) => body.extend_from_slice(&chunk[..part]),
+                        Place::File(file) => file.write_all(&chunk[..part]).await.map_err(full)?,
+                    }
+                    read += part as u64;
+                    if !whole {
                         break;
                     }
-                    body.extend_from_slice(&chunk);
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -92,9 +184,17 @@ impl Door {
                 }
             }
         }
-        tracing::debug!(asked, status, whole, "fetched {} bytes", body.len());
-        let answer =
-            Answer { status, headers, body, request_id: None, rate: None, at: Utc::now(), write: false, asked };
+        tracing::debug!(asked, status, whole, "fetched {read} bytes");
+        let answer = Answer {
+            status,
+            headers,
+            body: Vec::new(),
+            request_id: None,
+            rate: None,
+            at: Utc::now(),
+            write: false,
+            asked,
+        };
         Ok(Fetched { answer, whole })
     }
 }
@@ -105,16 +205,64 @@ async fn public_addresses(url: &Url) -> Result<Vec<SocketAddr>, Fault> {
     let addresses: Vec<SocketAddr> = match url.host() {
         Some(Host::Ipv4(ip)) => vec![(ip, port).into()],
         Some(Host::Ipv6(ip)) => vec![(ip, port).into()],
-        Some(Host::Domain(name)) => tokio::net::lookup_host((name, port))
+        Some(Host::Domain(name)) => lookup(name, port)
             .await
-            .map_err(|error| Fault::new(Kind::Network, format!("`{name}` was not resolved: {error}")))?
-            .collect(),
+            .map_err(|error| Fault::new(Kind::Network, format!("`{name}` was not resolved: {error}")))?,
         None => Vec::new(),
     };
-    match addresses.iter().find(|address| !is_public(address.ip())) {
+    match addresses.iter().find(|address| !open(address.ip())) {
         Some(address) => Err(Fault::local(format!("{} is not a public address and is not fetched", address.ip()))),
         None if addresses.is_empty() => Err(Fault::new(Kind::Network, "the host has no address")),
         None => Ok(addresses),
+    }
+}
+
+#[cfg(not(test))]
+async fn lookup(name: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
+    Ok(tokio::net::lookup_host((name, port)).await?.collect())
+}
+
+#[cfg(not(test))]
+fn open(ip: IpAddr) -> bool {
+    is_public(ip)
+}
+
+/// In unit tests, and in nothing that is ever shipped, a name server and an internet of the test's own can stand in.
+#[cfg(test)]
+pub(crate) use world::{World, in_world};
+#[cfg(test)]
+use world::{lookup, open};
+
+#[cfg(test)]
+mod world {
+    use super::*;
+
+    type Resolve = Box<dyn Fn(&str) -> Vec<SocketAddr> + Send + Sync>;
+
+    /// A name server, and the one address of this machine that counts as public.
+    pub(crate) struct World {
+        pub resolve: Resolve,
+        pub public: IpAddr,
+    }
+
+    tokio::task_local! {
+        static WORLD: World;
+    }
+
+    /// Runs something in that world; tasks that it spawns are outside.
+    pub(crate) async fn in_world<T>(world: World, what: impl Future<Output = T>) -> T {
+        WORLD.scope(world, what).await
+    }
+
+    pub(super) async fn lookup(name: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
+        match WORLD.try_with(|world| (world.resolve)(name)) {
+            Ok(addresses) => Ok(addresses),
+            Err(_) => Ok(tokio::net::lookup_host((name, port)).await?.collect()),
+        }
+    }
+
+    pub(super) fn open(ip: IpAddr) -> bool {
+        is_public(ip) || WORLD.try_with(|world| world.public == ip).unwrap_or(false)
     }
 }
 

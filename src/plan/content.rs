@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{Known, Notes, Settings, Target, makes_cards, options};
+use super::links::{self, OwnLinks};
+use super::{Known, Notes, Settings, Target, makes_cards, media, options};
 use crate::draft::{
     CardChoice, Draft, Edit, Fields, MediaRef, OwnCard, Post, body, did_you_mean, replace, unresolved_name,
 };
 use crate::media::{Card, Decision, Facts, Wish, decide};
-use crate::platform::{Content, ContentPost, MediaUse, Reference};
+use crate::platform::{Content, ContentPost, Limits, Reference};
 use crate::text::{Kind, Text};
 
 /// The fields for a target: defaults, then the draft, then `[on.PLATFORM]`, then `[on.ACCOUNT]`.
@@ -49,6 +50,7 @@ fn merge(into: &mut Fields, from: &Fields) {
         reply_to,
         quote,
         overflow,
+        alt_overflow,
         numbering,
         require_alt,
         keep_metadata,
@@ -59,6 +61,10 @@ fn merge(into: &mut Fields, from: &Fields) {
     for (name, handles) in &from.people {
         let known = into.people.entry(name.clone()).or_default();
         known.extend(handles.iter().map(|(place, handle)| (place.clone(), handle.clone())));
+    }
+    into.links.merge(&from.links);
+    for (source, details) in &from.details {
+        into.details.entry(source.clone()).or_default().merge(details);
     }
     into.extra.extend(from.extra.iter().map(|(key, value)| (key.clone(), value.clone())));
 }
@@ -137,6 +143,7 @@ pub(super) fn content(
     draft: &Draft,
     fields: &Fields,
     facts: &Facts,
+    limits: &Limits,
     target: &Target,
     known: &Known,
     notes: &mut Notes,
@@ -147,12 +154,17 @@ pub(super) fn content(
         people(&mut post.text, fields, target, notes);
     }
     directions(fields, &posts, notes);
-    let card = if makes_cards(target) { card(fields, &posts, facts, notes) } else { None };
+    let links = links::OwnLinks::of(fields, target, notes);
+    let card = if makes_cards(target) { card(fields, &posts, facts, &links, notes) } else { None };
+    for post in &mut posts {
+        links.write(&mut post.text, notes);
+    }
+    let about = media::About { fields, facts, limits, target };
     let posts = posts
         .into_iter()
         .map(|post| ContentPost {
             text: post.text,
-            media: post.media.iter().filter_map(|medium| media(medium, fields, facts, notes)).collect(),
+            media: post.media.iter().filter_map(|medium| media::used(medium, &about, notes)).collect(),
         })
         .collect();
     let mut tags: Vec<String> = Vec::new();
@@ -167,7 +179,7 @@ pub(super) fn content(
         summary: fields.summary.clone(),
         posts,
         lang: fields.lang.clone(),
-        link: fields.link.clone(),
+        link: fields.link.as_deref().map(|link| links.address(link, notes)),
         visibility: fields.visibility,
         warning: fields.warning.clone(),
         sensitive: fields.sensitive.unwrap_or(false),
@@ -181,25 +193,6 @@ pub(super) fn content(
         card_choice: fields.card.clone(),
         card,
         options: options::options(spec, &fields.extra, notes),
-    }
-}
-
-fn media(medium: &MediaRef, fields: &Fields, facts: &Facts, notes: &mut Notes) -> Option<MediaUse> {
-    let place = if medium.line > 0 { format!(" (line {})", medium.line) } else { String::new() };
-    match facts.media.get(&medium.source) {
-        Some(Ok(found)) => {
-            let mut media = found.clone();
-            media.about.keep = fields.keep_metadata.unwrap_or(false);
-            Some(MediaUse { media, alt: medium.alt.clone() })
-        }
-        Some(Err(why)) => {
-            notes.problem("media", format!("`{}`{place}: {why}", medium.source));
-            None
-        }
-        None => {
-            notes.problem("media", format!("`{}`{place} was not looked at", medium.source));
-            None
-        }
     }
 }
 
@@ -280,7 +273,7 @@ fn reference(key: &str, text: &str, target: &Target, known: &Known, notes: &mut 
 }
 
 /// The link card: what the page says, and over it what the draft says.
-fn card(fields: &Fields, posts: &[Post], facts: &Facts, notes: &mut Notes) -> Option<Card> {
+fn card(fields: &Fields, posts: &[Post], facts: &Facts, links: &OwnLinks, notes: &mut Notes) -> Option<Card> {
     let url = card_url(fields, posts)?;
     let own = match &fields.card {
         Some(CardChoice::Own(own)) => own.clone(),
@@ -307,11 +300,13 @@ fn card(fields: &Fields, posts: &[Post], facts: &Facts, notes: &mut Notes) -> Op
     }
     if let Some(image) = own.image {
         let medium = MediaRef { source: image, alt: None, line: 0 };
-        card.image = media(&medium, fields, facts, notes).map(|found| match decide(&found.media, &Wish::default()) {
+        card.image = media::found(&medium, fields, facts, notes).map(|found| match decide(&found, &Wish::default()) {
             Decision::Change { media, .. } => *media,
-            _ => found.media,
+            _ => found,
         });
     }
+    // the page is read as it is for all networks, and linked to as this one links
+    card.url = links.address(&url, notes);
     notes.change("card", format!("a link card for `{url}` is added"));
     Some(card)
 }

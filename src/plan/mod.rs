@@ -4,6 +4,8 @@
 //! the parts. What stops the target is in `problems`, what deserves a look in `warnings`, what was altered in `changes`.
 
 mod content;
+mod links;
+mod media;
 mod options;
 
 use std::collections::BTreeMap;
@@ -13,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::draft::{Draft, Fields, canonical, did_you_mean, sha256, when};
-use crate::media::Facts;
-use crate::platform::{AccountInfo, Ask, Card, Part, PlanNote, Platform, Receipt, Reference};
+use crate::media::{Facts, Media};
+use crate::platform::{AccountInfo, Ask, Card, MediaUse, Part, PlanNote, Platform, Receipt, Reference};
 
 pub use content::card_urls;
 
@@ -112,12 +114,16 @@ pub fn plan(draft: &Draft, facts: &Facts, target: &Target, known: &Known, settin
         notes.warn(&note.code, format!("line {}: {}", note.line, note.message));
     }
     let fields = content::fields(draft, target, settings);
-    let content = content::content(draft, &fields, facts, target, known, &mut notes);
     let about = target.account.as_ref().map_or(&Value::Null, |account| &account.about);
     let own = target.account.as_ref().map_or(&Value::Null, |account| &account.settings);
     let limits = target.platform.limits(about).overridden(own);
-    let rendered =
+    let content = content::content(draft, &fields, facts, &limits, target, known, &mut notes);
+    let mut rendered =
         target.platform.render(&Ask { content: &content, account: target.account.as_ref(), limits: &limits });
+    if notes.unseen > 0 {
+        // what is missing is only not there yet
+        rendered.problems.retain(|note| !matches!(note.code.as_str(), "empty" | "media_required" | "text_required"));
+    }
     notes.problems.extend(rendered.problems);
     notes.warnings.extend(rendered.warnings);
     notes.changes.extend(rendered.changes);
@@ -171,6 +177,8 @@ struct Notes {
     problems: Vec<PlanNote>,
     warnings: Vec<PlanNote>,
     changes: Vec<PlanNote>,
+    /// Media on the web that nobody has looked at.
+    unseen: usize,
 }
 
 impl Notes {
@@ -228,17 +236,27 @@ fn hash(target: &str, parts: &[Part], reply_to: Option<&Reference>, quote: Optio
     let parts: Vec<Value> = parts
         .iter()
         .map(|part| {
-            let media: Vec<Value> = part
-                .media
-                .iter()
-                .map(|one| json!({ "sha256": one.media.sha256, "fit": one.media.fit, "alt": one.alt }))
-                .collect();
+            let media: Vec<Value> = part.media.iter().map(used).collect();
             let picture = part.card.as_ref().and_then(|card| card.image.as_ref()).map(|media| &media.sha256);
             json!({ "payload": part.payload, "text": part.text.text, "media": media, "picture": picture })
         })
         .collect();
     let all = json!({ "target": target, "parts": parts, "reply_to": reply_to, "quote": quote });
     sha256(canonical(&all).as_bytes())
+}
+
+/// A medium, for the hash.
+fn used(one: &MediaUse) -> Value {
+    let mut value = json!({ "sha256": one.media.sha256, "alt": one.alt });
+    if let Some(fit) = &one.media.fit {
+        value["fit"] = json!(fit);
+    }
+    let sha256 = |media: &Option<Media>| media.as_ref().map(|media| media.sha256.clone());
+    if !one.extras.is_empty() {
+        let extras = &one.extras;
+        value["extras"] = json!([extras.focus, sha256(&extras.thumbnail), sha256(&extras.subtitles)]);
+    }
+    value
 }
 
 /// Whether this target wants us to make its link cards.

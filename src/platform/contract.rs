@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::fit::{self, PlanNote};
 use super::spec::Server;
 use super::spec::{Limits, Repeat, Spec};
-use crate::draft::{CardChoice, Overflow, Poll, Visibility};
+use crate::draft::{CardChoice, Focus, Overflow, Poll, Visibility};
 use crate::host::{self, Hosted};
 use crate::login::{self, Desk, Facts, Login, Nobody};
 use crate::media::{Card as LinkCard, Media};
@@ -34,6 +34,11 @@ pub trait Platform: Sync + Send {
     fn limits(&self, about: &Value) -> Limits {
         let _ = about;
         Limits::of(self.spec())
+    }
+
+    /// Which extras of a medium it takes; the others are left out, and `check` says so.
+    fn extras(&self) -> &'static [Extra] {
+        &[]
     }
 
     /// How a repeat is recognised for this account.
@@ -329,6 +334,40 @@ pub struct ContentPost {
 pub struct MediaUse {
     pub media: Media,
     pub alt: Option<String>,
+    /// What goes with it at the networks that say so by [`Platform::extras`].
+    #[serde(default, skip_serializing_if = "Extras::is_empty")]
+    pub extras: Extras,
+}
+
+/// What goes with a medium.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extras {
+    /// What must stay in sight where it is cropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub focus: Option<Focus>,
+    /// The picture that stands for a film until it plays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbnail: Option<Media>,
+    /// `text/vtt` or `application/x-subrip`, well formed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subtitles: Option<Media>,
+}
+
+impl Extras {
+    pub fn is_empty(&self) -> bool {
+        *self == Extras::default()
+    }
+}
+
+/// One of the [`Extras`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extra {
+    /// Of pictures.
+    Focus,
+    /// Of films.
+    Thumbnail,
+    /// Of films.
+    Subtitles,
 }
 
 /// A post to reply to or to quote.

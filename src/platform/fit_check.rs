@@ -1,9 +1,8 @@
 //! What a network takes: audience, polls, alt texts.
 
-use super::fit::{PlanNote, noun, policy};
-use super::fit_compose::shortened;
+use super::fit::{PlanNote, noun};
 use super::fit_media::judge;
-use crate::draft::{Overflow, Visibility};
+use crate::draft::Visibility;
 use crate::platform::contract::{Ask, Piece, Reference, Rendered};
 use crate::platform::spec::Spec;
 
@@ -93,8 +92,8 @@ fn span(seconds: u64) -> String {
     }
 }
 
-/// The media of one part: sizes, kinds, alt texts. A picture that does not fit may be drawn anew, an alt that is too long
-/// shortened.
+/// The media of one part: sizes, kinds, alt texts. A picture that does not fit may be drawn anew; of alt texts, what may be shortened
+/// has been, in `plan`.
 pub(super) fn media(spec: &Spec, ask: &Ask, piece: &mut Piece, out: &mut Rendered) {
     let part = piece.index + 1;
     if spec.media.required && piece.media.is_empty() {
@@ -131,13 +130,8 @@ fn alt(spec: &Spec, ask: &Ask, name: &str, alt: &mut Option<String>, part: usize
     let Some(most) = ask.limits.alt.filter(|most| unit.count(text) > *most) else { return };
     let length = unit.count(text);
     let said = format!("the alt text of `{name}` has {length} {}, {most} are allowed", noun(unit));
-    if policy(spec, ask.content.overflow) == Overflow::Refuse {
-        out.problems.push(PlanNote::new("alt_too_long", said).part(part));
-        return;
-    }
-    let short = shortened(text, |text| unit.count(text) <= most);
-    out.changes.push(PlanNote::new("alt_truncated", format!("{said}; it is cut")).part(part));
-    *alt = Some(short);
+    let message = format!("{said}; shorten it, or let it be cut with `alt_overflow = \"truncate\"`");
+    out.problems.push(PlanNote::new("alt_too_long", message).part(part));
 }
 
 #[cfg(test)]

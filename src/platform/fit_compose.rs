@@ -42,7 +42,7 @@ pub(super) fn native_title(spec: &Spec, content: &Content, policy: Overflow, out
 }
 
 /// The longest beginning that is good with an ellipsis at its end, cut between words where that costs little.
-pub(super) fn shortened(text: &str, good: impl Fn(&str) -> bool) -> String {
+pub(crate) fn shortened(text: &str, good: impl Fn(&str) -> bool) -> String {
     let ends: Vec<usize> = text.grapheme_indices(true).map(|(at, _)| at).collect();
     // longer is never shorter, so the place can be searched by halves
     let kept = ends.partition_point(|end| good(&format!("{}…", text[..*end].trim_end())));

@@ -14,10 +14,12 @@ mod stage;
 pub mod upload;
 
 pub use contract::{
-    AccountInfo, Ask, Content, ContentPost, Cx, Delete, Find, Found, MediaUse, Part, Piece, Platform, Post, Profile,
-    Ready, Receipt, Reference, Rendered, Sink, TargetOffer, Targets, TwinAccount, explain_by_status, payload_error,
+    AccountInfo, Ask, Content, ContentPost, Cx, Delete, Extra, Extras, Find, Found, MediaUse, Part, Piece, Platform,
+    Post, Profile, Ready, Receipt, Reference, Rendered, Sink, TargetOffer, Targets, TwinAccount, explain_by_status,
+    payload_error,
 };
 pub use fit::{PlanNote, standard};
+pub(crate) use fit_compose::shortened;
 pub use fit_media::{Judged, judge};
 pub use spec::{
     Api, Card, Field, FieldKind, ImageRule, Limits, MediaRule, PollRule, Repeat, Server, Spec, TextRule, Title,

@@ -158,6 +158,7 @@ impl Stage {
                 ..Media::default()
             },
             alt: alt.map(str::to_string),
+            extras: Default::default(),
         }
     }
 }

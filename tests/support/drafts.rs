@@ -60,7 +60,11 @@ fn body(markdown: &str, home: &Path) -> Vec<ContentPost> {
         media: post
             .media
             .into_iter()
-            .map(|medium| MediaUse { media: pictures::media(home, &medium.source), alt: medium.alt })
+            .map(|medium| MediaUse {
+                media: pictures::media(home, &medium.source),
+                alt: medium.alt,
+                extras: Default::default(),
+            })
             .collect(),
     });
     posts.collect()

@@ -200,6 +200,7 @@ impl Stage {
             .map(|n| MediaUse {
                 media: pictures::media(self.home.path(), &format!("crab-{n}.{end}")),
                 alt: Some(format!("crab {n} of {text}")),
+                extras: Default::default(),
             })
             .collect();
         content

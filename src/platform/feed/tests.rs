@@ -178,7 +178,7 @@ fn media_are_copied_once_and_go_with_the_last_post() {
     let site = site(&directory, None);
     let with_picture = |n| {
         let mut post = post(n, "look");
-        post.media = vec![crate::platform::MediaUse { media: medium.clone(), alt: Some("a \"crab\"".into()) }];
+        post.media = vec![crate::platform::MediaUse { media: medium.clone(), alt: Some("a \"crab\"".into()), extras: Default::default() }];
         post.payload["media"] = json!([{"sha256": medium.sha256, "mime": "image/png", "bytes": 7, "width": 4, "height": 3, "alt": "a \"crab\""}]);
         post
     };

@@ -17,12 +17,13 @@ use serde_json::{Map, Value, json};
 use self::api::Status;
 use self::server::Server;
 use super::{
-    AccountInfo, Ask, Card, Cx, Delete, Field, FieldKind, Find, Found, ImageRule, Limits, MediaRule, MediaUse, Piece,
+    AccountInfo, Ask, Card, Cx, Delete, Extra, Field, FieldKind, Find, Found, ImageRule, Limits, MediaRule, MediaUse, Piece,
     PlanNote, Platform, PollRule, Post, Profile, Ready, Receipt, Reference, Rendered, Repeat, Spec, TextRule, Title,
     TwinAccount, VideoRule, explain_by_status, fit, payload_error,
 };
 use crate::draft::Visibility;
 use crate::login::Login;
+use crate::media::Media;
 use crate::net::{Answer, Body, Effect, Fault, FilePart, Kind, Method, Request};
 use crate::text::{Kind as MarkKind, Mark, Markup, Text, Unit};
 use crate::twin::Twin;
@@ -174,6 +175,10 @@ struct Upload {
 impl Platform for Network {
     fn spec(&self) -> &'static Spec {
         &PLAIN
+    }
+
+    fn extras(&self) -> &'static [Extra] {
+        &[Extra::Focus, Extra::Thumbnail]
     }
 
     fn limits(&self, about: &Value) -> Limits {
@@ -512,7 +517,14 @@ async fn upload(cx: &Cx<'_>, medium: &MediaUse, taken: &[Upload], reuse: bool) -
     let alt = medium.alt.as_deref().unwrap_or_default();
     // another alt is another upload; what a status has used once cannot be used again, and Mastodon answers 404 for it. Other
     // servers do not tell, so there nothing is used again.
-    let kind = format!("media {alt}");
+    let mut kind = format!("media {alt}");
+    let extras = &medium.extras;
+    if let Some(focus) = extras.focus {
+        kind.push_str(&format!(" focus {focus}"));
+    }
+    if let Some(thumbnail) = &extras.thumbnail {
+        kind.push_str(&format!(" thumbnail {}", thumbnail.sha256));
+    }
     let reuse = reuse && Server::of(Some(cx.account)).mastodon();
     if reuse
         && let Some(id) = cx.sink.uploaded(&medium.media.sha256, &kind).await?.as_ref().and_then(api::id)
@@ -523,16 +535,26 @@ async fn upload(cx: &Cx<'_>, medium: &MediaUse, taken: &[Upload], reuse: bool) -
     }
     cx.sink.progress(&format!("uploading {}", medium.media.name));
     let request = |version: &str| {
-        let fields = if alt.is_empty() { Vec::new() } else { vec![("description".to_string(), alt.to_string())] };
-        let file = FilePart {
-            path: medium.media.path.clone(),
-            name: medium.media.name.clone(),
-            mime: medium.media.mime.clone(),
-            bytes: medium.media.bytes,
+        let mut fields = Vec::new();
+        if !alt.is_empty() {
+            fields.push(("description".to_string(), alt.to_string()));
+        }
+        fields.extend(extras.focus.map(|focus| ("focus".to_string(), focus.to_string())));
+        let part = |name: &str, media: &Media| {
+            let file = FilePart {
+                path: media.path.clone(),
+                name: media.name.clone(),
+                mime: media.mime.clone(),
+                bytes: media.bytes,
+            };
+            (name.to_string(), file)
         };
+        let files = std::iter::once(part("file", &medium.media))
+            .chain(extras.thumbnail.iter().map(|thumbnail| part("thumbnail", thumbnail)))
+            .collect();
         api::request(base, Method::POST, &format!("/api/{version}/media"))
             .bearer(&token)
-            .body(Body::Multipart(fields, vec![("file".to_string(), file)]))
+            .body(Body::Multipart(fields, files))
     };
     let answer = match cx.call(request("v2")).await {
         Err(fault) if matches!(fault.status, Some(404 | 405)) => cx.call(request("v1")).await,

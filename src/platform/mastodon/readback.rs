@@ -222,6 +222,7 @@ mod tests {
                 ..crate::media::Media::default()
             },
             alt: None,
+            extras: Default::default(),
         };
         Post {
             key: uuid::Uuid::from_u128(1),

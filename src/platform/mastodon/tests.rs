@@ -415,3 +415,20 @@ async fn a_lying_nodeinfo_sends_nobody_elsewhere() {
     assert!(log.iter().any(|exchange| exchange.request.path == "/nodeinfo/2.0" && exchange.request.bearer().is_some()));
     assert!(log.iter().all(|exchange| exchange.request.host == "mastodon.example"));
 }
+
+#[tokio::test]
+async fn focus_and_thumbnail_go_with_the_upload() {
+    let stage = stage().await;
+    let mut picture = file(&stage, "crab.png", Some("The crab"));
+    picture.extras.focus = Some(crate::draft::Focus { x: 300, y: -250 });
+    stage.publish(&content(vec![(Text::plain("one"), vec![picture])])).await.unwrap();
+    let mut with_cover = file(&stage, "film.png", None);
+    with_cover.extras.thumbnail = Some(file(&stage, "cover.png", None).media);
+    stage.publish(&content(vec![(Text::plain("two"), vec![with_cover])])).await.unwrap();
+    let mut extras: Vec<_> = stage.timeline().iter().map(|seen| seen.extra["media_extras"].clone()).collect();
+    extras.sort_by_key(Value::to_string);
+    assert_eq!(extras, [
+        json!([{"focus": "0.3,-0.25", "thumbnail": false}]),
+        json!([{"focus": null, "thumbnail": true}])
+    ]);
+}

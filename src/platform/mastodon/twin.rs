@@ -36,6 +36,9 @@ struct Upload {
     mime: String,
     bytes: u64,
     alt: String,
+    /// As it came, and whether a thumbnail came with it.
+    focus: Option<String>,
+    thumbnail: bool,
     /// How often `GET` still answers 206.
     busy: u32,
     attached: bool,
@@ -112,7 +115,16 @@ impl Twin for MastodonTwin {
                     .map(|upload| SeenMedia { mime: upload.mime.clone(), bytes: upload.bytes, alt: upload.alt.clone() })
                     .collect(),
                 at: status.at,
-                extra: Value::Object(status.fields.clone()),
+                extra: {
+                    let mut extra = status.fields.clone();
+                    let dressed = self.media(status).filter(|upload| upload.focus.is_some() || upload.thumbnail);
+                    let dressed: Vec<Value> =
+                        dressed.map(|upload| json!({"focus": upload.focus, "thumbnail": upload.thumbnail})).collect();
+                    if !dressed.is_empty() {
+                        extra.insert("media_extras".into(), dressed.into());
+                    }
+                    Value::Object(extra)
+                },
             })
             .collect()
     }
@@ -248,9 +260,15 @@ impl MastodonTwin {
         if alt.chars().count() > MAX_ALT {
             return Err(invalid(&format!("Description is too long (maximum is {MAX_ALT} characters)")));
         }
+        let focus = parts.iter().find(|part| part.name == "focus").map(|part| String::from_utf8_lossy(&part.bytes).into_owned());
+        let thumbnail = parts.iter().find(|part| part.name == "thumbnail");
+        if thumbnail.is_some_and(|part| sniff(&part.bytes).is_none_or(|mime| !mime.starts_with("image/"))) {
+            return Err(invalid("Thumbnail content type is invalid"));
+        }
+        let thumbnail = thumbnail.is_some();
         let busy = u32::from(!mime.starts_with("image/"));
         let (bytes, id) = (file.bytes.len() as u64, self.next_id());
-        let upload = Upload { id, owner, mime: mime.to_string(), bytes, alt, busy, attached: false };
+        let upload = Upload { id, owner, mime: mime.to_string(), bytes, alt, focus, thumbnail, busy, attached: false };
         let reply = Reply::json(if busy > 0 { 202 } else { 200 }, &attachment(&upload, busy == 0));
         self.uploads.push(upload);
         Ok(reply)

@@ -126,7 +126,7 @@ fn data(ask: &Ask, piece: &Piece) -> Map<String, Value> {
         put("link", json!(content.link));
         put("tags", json!(content.tags));
     }
-    let media = piece.media.iter().map(|MediaUse { media, alt }| {
+    let media = piece.media.iter().map(|MediaUse { media, alt, .. }| {
         let mut one = json!({
             "name": media.name, "mime": media.mime, "bytes": media.bytes, "width": media.width, "height": media.height,
             "sha256": media.sha256, "alt": alt.clone().unwrap_or_default(),
@@ -156,7 +156,7 @@ fn chat(ask: &Ask, piece: &Piece, markup: Markup, strong: &str) -> String {
         let missing = ask.content.tags.iter().map(|tag| format!("#{tag}")).filter(|tag| !plain.contains(tag.as_str()));
         blocks.push(missing.collect::<Vec<_>>().join(" "));
     }
-    for MediaUse { media, alt } in &piece.media {
+    for MediaUse { media, alt, .. } in &piece.media {
         blocks.extend(alt.as_ref().map(|alt| format!("[{alt}]")));
         blocks.extend(linked(ask).then(|| format!("{PLACE}{}", media.sha256)));
     }

@@ -100,6 +100,7 @@ fn chat_formats_carry_title_link_tags_and_alt() {
             ..Media::default()
         },
         alt: Some("a crab".into()),
+        extras: Default::default(),
     });
     let text = |format: &str, key: &str| encode(&content, json!({"format": format})).unwrap()[key].as_str().unwrap().to_string();
     for format in ["slack", "mattermost"] {
