@@ -122,7 +122,9 @@ impl Stage {
         parts
             .map(|(index, part)| Post {
                 key: Uuid::now_v7(),
-                created: Utc.with_ymd_and_hms(2026, 11, 21, 12, 0, 0).unwrap(),
+                // two at the very same moment would be one post to a network that takes its id from the time
+                created: Utc.with_ymd_and_hms(2026, 11, 21, 12, 0, 0).unwrap()
+                    + chrono::TimeDelta::milliseconds(self.timeline().len() as i64),
                 index,
                 of,
                 text: part.text,
