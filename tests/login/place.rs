@@ -143,7 +143,12 @@ impl Place {
         if OPENS_ITS_OWN && matches!(arguments, ["account", "add" | "login", ..]) && !arguments.contains(&"--paste") {
             command.arg("--no-browser");
         }
-        Terminal::start(&command, columns)
+        let terminal = Terminal::start(&command, columns);
+        // on a busy machine the program may else be gone before its command line was read
+        if let Some(watch) = &self.watch {
+            watch.until_seen();
+        }
+        terminal
     }
 
     /// Takes down what was said; all terminals end here.
@@ -317,16 +322,18 @@ fn walk(directory: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
 /// The command lines of all processes that were started for this machine, the browser's among them.
 struct Watch {
     stop: Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<BTreeSet<String>>>,
+    seen: Arc<Mutex<BTreeSet<String>>>,
+    thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Watch {
     fn new(home: PathBuf) -> Watch {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
+        let seen: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+        let lines = seen.clone();
         let home = home.display().to_string();
         let thread = std::thread::spawn(move || {
-            let mut seen = BTreeSet::new();
             let mut foreign = BTreeSet::new();
             while !stopped.load(Ordering::Relaxed) {
                 for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -339,21 +346,29 @@ impl Watch {
                     // ours, if it was started with our home
                     let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
                     if holds_plain(&environment, home.as_bytes()) {
-                        seen.insert(line);
+                        lines.lock().unwrap().insert(line);
                     } else if !environment.is_empty() {
                         foreign.insert(id);
                     }
                 }
                 std::thread::sleep(Duration::from_millis(25));
             }
-            seen
         });
-        Watch { stop, thread: Some(thread) }
+        Watch { stop, seen, thread: Some(thread) }
+    }
+
+    /// Waits until one command line was read, or for so long that there is none to read.
+    fn until_seen(&self) {
+        let until = Instant::now() + Duration::from_secs(if cfg!(target_os = "linux") { 5 } else { 0 });
+        while self.seen.lock().unwrap().is_empty() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     fn end(mut self) -> BTreeSet<String> {
         self.stop.store(true, Ordering::Relaxed);
-        let seen = self.thread.take().unwrap().join().unwrap();
+        self.thread.take().unwrap().join().unwrap();
+        let seen = std::mem::take(&mut *self.seen.lock().unwrap());
         // there is no such list to read elsewhere
         if cfg!(target_os = "linux") { seen } else { BTreeSet::from([String::new()]) }
     }
