@@ -9,6 +9,7 @@ mod history;
 mod home;
 mod hosted;
 mod outbox;
+mod outbox_add;
 mod rows;
 mod uploads;
 
@@ -16,5 +17,6 @@ pub use engine::{Error, Store, private_directory, private_file};
 pub use history::{Query, Totals};
 pub use home::Home;
 pub use hosted::HostedRow;
-pub use outbox::{Add, Added, Claim, Claimed, NewDelivery, NewPart, Scope, Settled, Try};
+pub use outbox::{Added, Claim, Claimed, Scope, Settled, Try};
+pub use outbox_add::{Add, NewDelivery, NewPart};
 pub use rows::{Account, Attempt, DeliveryRow, NewAccount, PartRow, PartState, PostRow, SecretSource};
