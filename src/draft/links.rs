@@ -215,8 +215,8 @@ mod tests {
         .unwrap();
         assert_eq!(links.parameters["utm_campaign"].vars.len(), 1);
         assert_eq!(
-            links.pairs("mastodon", "work").unwrap(),
-            [("utm_campaign".to_string(), "v2-work".to_string()), ("utm_source".into(), "mastodon".into())]
+            links.pairs("harbour", "work").unwrap(),
+            [("utm_campaign".to_string(), "v2-work".to_string()), ("utm_source".into(), "harbour".into())]
         );
         assert!(links.hosted("https://www.example.org/x") && links.hosted("http://EXAMPLE.org"));
         assert!(!links.hosted("https://badexample.org/") && !links.hosted("https://example.org.evil.example/"));

@@ -211,7 +211,7 @@ pub struct Fields {
     pub media: Option<Vec<MediaRef>>,
     /// `[media."crab.png"]`: what else is said of a medium, by its source.
     pub details: BTreeMap<String, MediaDetails>,
-    /// `@{name}` -> handle, by name, then by platform (or account) name: `[people.ann] mastodon = "@ann@example.org"`.
+    /// `@{name}` -> handle, by name, then by platform (or account) name: `[people.ann] NAME = "@ann@example.org"`.
     pub people: BTreeMap<String, BTreeMap<String, String>>,
     /// Keys that only a network knows, from `[on.NAME]`; checked against the network's spec in `plan`.
     pub extra: BTreeMap<String, serde_json::Value>,

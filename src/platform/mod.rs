@@ -3,6 +3,7 @@
 //! A network is a folder here and one word in `networks!` below; nothing outside its folder names it.
 
 mod contract;
+mod cx;
 mod fit;
 mod fit_check;
 mod fit_compose;
@@ -12,12 +13,15 @@ mod spec;
 #[cfg(test)]
 mod stage;
 pub mod upload;
+mod upload_cut;
+mod upload_state;
 
 pub use contract::{
-    AccountInfo, Ask, Content, ContentPost, Cx, Delete, Extra, Extras, Find, Found, MediaUse, Part, Piece, Platform,
-    Post, Profile, Ready, Receipt, Reference, Rendered, Sink, TargetOffer, Targets, TwinAccount, explain_by_status,
+    AccountInfo, Ask, Content, ContentPost, Delete, Extra, Extras, Find, Found, MediaUse, Part, Piece, Platform, Post,
+    Profile, Ready, Receipt, Reference, Rendered, Sink, TargetOffer, Targets, TwinAccount, explain_by_status,
     payload_error,
 };
+pub use cx::Cx;
 pub use fit::{PlanNote, standard};
 pub(crate) use fit_compose::shortened;
 pub use fit_media::{Judged, judge};

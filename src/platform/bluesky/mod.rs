@@ -8,6 +8,7 @@ mod record;
 mod session;
 pub mod syntax;
 mod twin;
+mod twin_cid;
 mod twin_oauth;
 mod twin_video;
 mod video;

@@ -8,6 +8,7 @@ use super::oauth::{Browser, KEY};
 use super::twin::BlueskyTwin;
 use super::*;
 use crate::login::{App, Desk, Grant, Person, REFRESH, TOKEN, Way};
+use crate::net::{Door, DoorOptions, Redactor};
 use crate::platform::stage::{Stage, content};
 use crate::twin::{Incoming, Reply, Seen};
 
@@ -34,15 +35,15 @@ impl Visitor {
     }
 }
 
-fn http() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+/// What a browser is shown; redirects are not followed.
+async fn look(url: &str) -> Answer {
+    let door = Door::new(DoorOptions::default(), Redactor::default()).unwrap();
+    door.send(Request::get(url)).await.unwrap()
 }
 
 async fn location(url: &str) -> String {
-    let answer = http().get(url).send().await.unwrap();
-    let status = answer.status();
-    let to = answer.headers().get("location").map(|to| to.to_str().unwrap().to_string());
-    to.unwrap_or_else(|| panic!("{url} answered {status}"))
+    let answer = look(url).await;
+    answer.header("location").unwrap_or_else(|| panic!("{url} answered {}", answer.status)).to_string()
 }
 
 #[async_trait]
@@ -63,7 +64,7 @@ impl Person for Visitor {
             assert!(address.starts_with(&mirror), "{address}");
             let came = back(&location(&address).await);
             if listening {
-                http().get(&came).send().await.unwrap();
+                look(&came).await;
             }
             came
         }));

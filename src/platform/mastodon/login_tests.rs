@@ -9,7 +9,7 @@ use super::super::twin::MastodonTwin;
 use super::super::twin_oauth;
 use super::*;
 use crate::login::{self, Grant, Nobody, Person};
-use crate::net::{Door, DoorOptions, Redactor};
+use crate::net::{Door, DoorOptions, Redactor, Request};
 use crate::platform::Platform;
 use crate::platform::stage::{Stage, content};
 use crate::text::Text;
@@ -220,13 +220,13 @@ impl Ann {
 
     /// Opens an address and follows it to where it shows a page.
     async fn open(mirror: String, mut address: String) -> String {
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+        let door = Door::new(DoorOptions::default(), Redactor::default()).unwrap();
         loop {
             let real = address.replace("https://mastodon.example", &format!("{mirror}/mastodon.example"));
-            let answer = client.get(real).send().await.unwrap();
-            match answer.headers().get("location") {
-                Some(to) => address = to.to_str().unwrap().to_string(),
-                None => return answer.text().await.unwrap(),
+            let answer = door.send(Request::get(real)).await.unwrap();
+            match answer.header("location") {
+                Some(to) => address = to.to_string(),
+                None => return String::from_utf8(answer.body).unwrap(),
             }
         }
     }

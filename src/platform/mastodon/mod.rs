@@ -5,6 +5,7 @@ mod login;
 mod readback;
 mod server;
 mod twin;
+mod upload;
 mod twin_oauth;
 
 use std::time::Duration;
@@ -17,14 +18,13 @@ use serde_json::{Map, Value, json};
 use self::api::Status;
 use self::server::Server;
 use super::{
-    AccountInfo, Ask, Card, Cx, Delete, Extra, Field, FieldKind, Find, Found, ImageRule, Limits, MediaRule, MediaUse, Piece,
+    AccountInfo, Ask, Card, Cx, Delete, Extra, Field, FieldKind, Find, Found, ImageRule, Limits, MediaRule, Piece,
     PlanNote, Platform, PollRule, Post, Profile, Ready, Receipt, Reference, Rendered, Repeat, Spec, TextRule, Title,
     TwinAccount, VideoRule, explain_by_status, fit, payload_error,
 };
 use crate::draft::Visibility;
 use crate::login::Login;
-use crate::media::Media;
-use crate::net::{Answer, Body, Effect, Fault, FilePart, Kind, Method, Request};
+use crate::net::{Answer, Effect, Fault, Kind, Method};
 use crate::text::{Kind as MarkKind, Mark, Markup, Text, Unit};
 use crate::twin::Twin;
 
@@ -308,7 +308,7 @@ impl Platform for Network {
         }
         for (index, medium) in post.media.iter().enumerate() {
             if state.media.len() <= index {
-                let upload = upload(cx, medium, &state.media, true).await?;
+                let upload = upload::upload(cx, medium, &state.media, true).await?;
                 state.media.push(upload);
                 saved = json!(state);
                 cx.save(&saved).await?;
@@ -480,7 +480,7 @@ impl Network {
             if state.media[index].ready {
                 continue;
             }
-            match cx.call(stored(&cx.account.server, &state.media[index].id).bearer(&token)).await {
+            match cx.call(upload::stored(&cx.account.server, &state.media[index].id).bearer(&token)).await {
                 Ok(answer) => state.media[index].ready = answer.status != 206,
                 Err(fault) if fault.status == Some(404) && !Server::of(Some(cx.account)).mastodon() => {
                     // no way to ask; the status itself will be refused until it is ready
@@ -488,7 +488,7 @@ impl Network {
                 }
                 Err(fault) if fault.status == Some(404) && !state.media[index].again => {
                     let others: Vec<Upload> = state.media.clone();
-                    let upload = upload(cx, &post.media[index], &others, false).await?;
+                    let upload = upload::upload(cx, &post.media[index], &others, false).await?;
                     state.media[index] = Upload { again: true, ..upload };
                 }
                 Err(fault) => return Err(fault),
@@ -508,73 +508,6 @@ impl Network {
         state.polls += 1;
         Ok(Some(Ready::Later { state: json!(state), at: now + wait }))
     }
-}
-
-/// Uploads one medium, or takes one that was uploaded before and never used.
-async fn upload(cx: &Cx<'_>, medium: &MediaUse, taken: &[Upload], reuse: bool) -> Result<Upload, Fault> {
-    let token = cx.secret("token")?;
-    let base = &cx.account.server;
-    let alt = medium.alt.as_deref().unwrap_or_default();
-    // another alt is another upload; what a status has used once cannot be used again, and Mastodon answers 404 for it. Other
-    // servers do not tell, so there nothing is used again.
-    let mut kind = format!("media {alt}");
-    let extras = &medium.extras;
-    if let Some(focus) = extras.focus {
-        kind.push_str(&format!(" focus {focus}"));
-    }
-    if let Some(thumbnail) = &extras.thumbnail {
-        kind.push_str(&format!(" thumbnail {}", thumbnail.sha256));
-    }
-    let reuse = reuse && Server::of(Some(cx.account)).mastodon();
-    if reuse
-        && let Some(id) = cx.sink.uploaded(&medium.media.sha256, &kind).await?.as_ref().and_then(api::id)
-        && taken.iter().all(|upload| upload.id != id)
-        && let Ok(answer) = cx.call(stored(base, &id).bearer(&token)).await
-    {
-        return Ok(Upload { id, ready: answer.status != 206, again: false });
-    }
-    cx.sink.progress(&format!("uploading {}", medium.media.name));
-    let request = |version: &str| {
-        let mut fields = Vec::new();
-        if !alt.is_empty() {
-            fields.push(("description".to_string(), alt.to_string()));
-        }
-        fields.extend(extras.focus.map(|focus| ("focus".to_string(), focus.to_string())));
-        let part = |name: &str, media: &Media| {
-            let file = FilePart {
-                path: media.path.clone(),
-                name: media.name.clone(),
-                mime: media.mime.clone(),
-                bytes: media.bytes,
-            };
-            (name.to_string(), file)
-        };
-        let files = std::iter::once(part("file", &medium.media))
-            .chain(extras.thumbnail.iter().map(|thumbnail| part("thumbnail", thumbnail)))
-            .collect();
-        api::request(base, Method::POST, &format!("/api/{version}/media"))
-            .bearer(&token)
-            .body(Body::Multipart(fields, files))
-    };
-    let answer = match cx.call(request("v2")).await {
-        Err(fault) if matches!(fault.status, Some(404 | 405)) => cx.call(request("v1")).await,
-        other => other,
-    }
-    .map_err(unseen)?;
-    let id = api::id(&answer.value()["id"]).ok_or_else(|| unseen(payload_error(&answer, "id")))?;
-    let until = Utc::now() + UPLOAD_KEPT;
-    cx.sink.remember_upload(&medium.media.sha256, &kind, &json!(id), until).await?;
-    Ok(Upload { id, ready: answer.status != 202, again: false })
-}
-
-/// The question what has become of an upload.
-fn stored(server: &str, id: &str) -> Request {
-    api::request(server, Method::GET, &format!("/api/v1/media/{id}"))
-}
-
-/// An upload that failed half-way is seen by nobody.
-fn unseen(fault: Fault) -> Fault {
-    Fault { effect: Effect::None, ..fault }
 }
 
 /// The server's own id of a post that has this address.

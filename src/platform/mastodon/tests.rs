@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use secrecy::SecretString;
 
 use super::*;
+use crate::platform::MediaUse;
 use crate::draft::Poll;
 use crate::net::{Fault, Kind};
 use crate::platform::stage::{Stage, answer, content, with};

@@ -11,19 +11,16 @@
 //! again with what was saved. Nothing waits in here either: a network that is busy with the file is asked again by
 //! [`super::Ready::Later`].
 
-mod cut;
-mod state;
-
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-pub use self::cut::{Cut, Last, Span};
-pub use self::state::State;
-use self::state::{Stamp, Step};
 use super::Cx;
+pub use super::upload_cut::{Cut, Last, Span};
+pub use super::upload_state::State;
+use super::upload_state::{Stamp, Step, sha256};
 use crate::media::Media;
 use crate::net::{Answer, Fault, FilePart, FileSlice, Kind, Request};
 
@@ -368,7 +365,7 @@ impl Job<'_> {
         if self.state.step != Step::New && self.state.stamp != now {
             // its date is another one, which says nothing of its content
             let path = self.media.path.clone();
-            let read = tokio::task::spawn_blocking(move || state::sha256(&path)).await;
+            let read = tokio::task::spawn_blocking(move || sha256(&path)).await;
             let read = read.map_err(std::io::Error::other).and_then(|read| read);
             let fail = |error| Fault::local(format!("cannot read `{}`: {error}", self.media.path.display()));
             if read.map_err(fail)? != self.media.sha256 {
