@@ -21,7 +21,7 @@ mod pictures;
 mod stage;
 
 // a network's folder speaks of `crate::net` and the like; here these are the library's
-use xpost::{net, platform, text, twin};
+use xpost::{net, platform, twin};
 #[path = "../docs/new-platform/mod.rs"]
 mod pond;
 

@@ -14,11 +14,11 @@ use xpost::account::{Secrets, Vault};
 use xpost::deliver::{AddOptions, Engine, Options, Order, Written};
 use xpost::net::{Door, DoorOptions, Effect, Fault, Kind, Redactor};
 use xpost::platform::{
-    AccountInfo, Ask, Card, Cx, Find, Found, MediaRule, Part, Piece, Platform, Post, Profile, Ready, Receipt, Repeat,
-    Server, Spec, TextRule, Title, TwinAccount,
+    AccountInfo, Ask, Cx, Find, Found, Part, Piece, Platform, Post, Profile, Ready, Receipt, Repeat, Server, Spec,
+    TextRule, TwinAccount,
 };
 use xpost::store::{self, DeliveryRow, Home, NewAccount, PartState, Scope, SecretSource, Store};
-use xpost::text::{Markup, Text, Unit};
+use xpost::text::Text;
 use xpost::twin::Twin;
 
 /// What the network does with the next request.
@@ -56,34 +56,10 @@ static SPEC: Spec = Spec {
     title: "Fake",
     about: "a network for tests",
     checked: "2026-11-22",
-    sources: &[],
     server: Server::Fixed("https://fake.example"),
-    api: None,
-    fields: &[],
-    options: &[],
-    text: TextRule {
-        markup: Markup::Plain,
-        unit: Unit::Scalars,
-        max: Some(100),
-        also: None,
-        caption: None,
-        optional: false,
-    },
-    title_rule: Title::Ignored,
-    native_tags: false,
-    native_link: false,
-    media: MediaRule { max: 0, image: None, video: None, mixed: false, alt: None, required: false },
-    poll: None,
+    text: TextRule { max: Some(100), ..Spec::PLAIN.text },
     threads: true,
-    replies: false,
-    quotes: false,
-    warnings: false,
-    languages: false,
-    visibility: &[],
-    card: Card::None,
-    repeat: Repeat::Never,
-    pace: Duration::ZERO,
-    document: None,
+    ..Spec::PLAIN
 };
 
 fn lost() -> Fault {
@@ -293,6 +269,7 @@ impl World {
                 media: vec![],
                 card: None,
                 payload: json!(text),
+                ..Part::default()
             });
             orders.push(Order {
                 account: self.account(engine, name).await,

@@ -314,24 +314,10 @@ fn desk<'a>(engine: &'a Engine, account: &'a Account, person: &'a dyn Person) ->
 
 fn content(posts: Vec<ContentPost>) -> Content {
     Content {
-        title: None,
-        summary: None,
         posts,
         lang: Some("en".into()),
-        link: None,
-        visibility: None,
-        warning: None,
-        sensitive: false,
-        tags: Vec::new(),
-        poll: None,
-        reply_to: None,
-        quote: None,
-        overflow: None,
-        numbering: false,
-        require_alt: false,
-        card_choice: None,
-        card: None,
         options: BTreeMap::from([("threadgate".to_string(), json!("nobody")), ("quotes".to_string(), json!(false))]),
+        ..Content::default()
     }
 }
 

@@ -98,6 +98,7 @@ async fn publish(home: &Path, url: &str, kind: Kind, media: &Media, wrong_token:
         media: vec![MediaUse { media: media.clone(), alt: None, extras: Default::default() }],
         card: None,
         payload: json!("a clip"),
+        ..Part::default()
     };
     let order =
         Order { account, plan_hash: "p".into(), parts: vec![part], reply_to: None, quote: None, expires_at: None };

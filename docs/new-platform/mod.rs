@@ -11,10 +11,9 @@ use serde_json::{Value, json};
 
 use crate::net::{Fault, Method, Request};
 use crate::platform::{
-    Ask, Card, Cx, Delete, Field, FieldKind, Find, Found, MediaRule, Piece, Platform, Post, Profile, Receipt,
-    Reference, Repeat, Server, Spec, TextRule, Title, TwinAccount, payload_error,
+    Ask, Cx, Delete, Field, FieldKind, Find, Found, Piece, Platform, Post, Profile, Receipt, Reference, Repeat, Server,
+    Spec, TextRule, Title, TwinAccount, payload_error,
 };
-use crate::text::{Markup, Unit};
 use crate::twin::Twin;
 
 /// Pond.
@@ -30,33 +29,13 @@ static SPEC: Spec = Spec {
     checked: "2026-11-22",
     sources: &["https://pond.example/docs/api"],
     server: Server::Own("https://pond.example"),
-    api: None,
     fields: &[Field { name: "token", kind: FieldKind::Secret, required: true, help: "a token: Settings > Tokens" }],
-    options: &[],
-    text: TextRule {
-        markup: Markup::Plain,
-        unit: Unit::Scalars,
-        max: Some(280),
-        also: None,
-        caption: None,
-        optional: false,
-    },
+    text: TextRule { max: Some(280), ..Spec::PLAIN.text },
     title_rule: Title::Line,
-    native_tags: false,
-    native_link: false,
-    media: MediaRule { max: 0, image: None, video: None, mixed: false, alt: None, required: false },
-    poll: None,
     threads: true,
-    replies: false,
-    quotes: false,
-    warnings: false,
-    languages: false,
-    visibility: &[],
-    card: Card::None,
     // "a request with the same key within an hour is answered with the same note"
     repeat: Repeat::Key { window: Duration::from_secs(3600) },
-    pace: Duration::ZERO,
-    document: None,
+    ..Spec::PLAIN
 };
 
 #[async_trait]

@@ -500,6 +500,8 @@ mod tests {
             media: Value::Null,
             card: Value::Null,
             payload: Value::Null,
+            comment: false,
+            cost: Value::Null,
             state,
             checkpoint: Value::Null,
             ready: Value::Null,

@@ -62,6 +62,8 @@ impl Engine {
                         media: json(&part.media)?,
                         card: json(&part.card)?,
                         payload: part.payload.clone(),
+                        comment: part.comment,
+                        cost: json(&part.cost)?,
                     })
                 });
                 Ok(NewDelivery {

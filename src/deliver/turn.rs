@@ -442,6 +442,7 @@ pub(super) fn post(claimed: &Claimed) -> Result<Post, Fault> {
         media: read(&part.media, "media")?,
         card: read(&part.card, "card")?,
         payload: part.payload.clone(),
+        comment: part.comment,
         reply_to: if first { read(&delivery.reply_to, "reply")? } else { None },
         quote: if first { read(&delivery.quote, "quote")? } else { None },
         root: receipt(root)?,

@@ -6,7 +6,7 @@ use super::error::Wrong;
 use super::front::{Entry, Node, Value};
 use super::near::did_you_mean;
 use super::vars::{Vars, fill};
-use super::{AltOverflow, CardChoice, Fields, Links, Overflow, OwnCard, Poll, Visibility, media, when};
+use super::{AltOverflow, CardChoice, Fields, Links, Location, Overflow, OwnCard, Poll, Visibility, media, when};
 
 /// Every key that a draft knows, in the order of the documentation; `on` stands beside them at the top.
 pub const KEYS: &[&str] = &[
@@ -31,6 +31,9 @@ pub const KEYS: &[&str] = &[
     "require_alt",
     "keep_metadata",
     "card",
+    "location",
+    "comment",
+    "max_cost",
     "links",
     "text",
     "media",
@@ -129,6 +132,15 @@ fn fields(entries: &[Entry], open: bool, vars: &Vars) -> Result<Fields, Wrong> {
             "require_alt" => fields.require_alt = Some(boolean(entry)?),
             "keep_metadata" => fields.keep_metadata = Some(boolean(entry)?),
             "card" => fields.card = Some(card(entry)?),
+            "location" => fields.location = Some(location(entry)?),
+            "comment" => fields.comment = Some(text(entry)?),
+            "max_cost" => {
+                let most = number(entry, "max_cost")?;
+                if most < 0.0 {
+                    return Err(wrong(entry, "`max_cost` is below zero"));
+                }
+                fields.max_cost = Some(most);
+            }
             "links" => {
                 fields.links = Links::read(&entry.node.value.json(), vars).map_err(|why| wrong(entry, why))?;
             }
@@ -307,6 +319,53 @@ fn poll(entry: &Entry) -> Result<Poll, Wrong> {
         return Err(wrong(entry, format!("`poll` has the option `{}` twice", twice.1)));
     }
     Ok(poll)
+}
+
+fn number(entry: &Entry, key: &str) -> Result<f64, Wrong> {
+    match &entry.node.value {
+        Value::Int(n) => Ok(*n as f64),
+        Value::Float(n) if n.is_finite() => Ok(*n),
+        other => Err(wrong(entry, format!("`{key}` must be a number, not {}", other.kind()))),
+    }
+}
+
+fn location(entry: &Entry) -> Result<Location, Wrong> {
+    if let Value::Text(_) = entry.node.value {
+        return Ok(Location { name: Some(line(entry)?), ..Location::default() });
+    }
+    let mut location = Location::default();
+    for inner in only(entry, &["name", "lat", "lon", "id"])? {
+        let degrees = |most: f64| {
+            let value = number(inner, &inner.key)?;
+            if value.abs() <= most {
+                Ok(Some(value))
+            } else {
+                Err(wrong(inner, format!("`{}` must lie between -{most} and {most}, not {value}", inner.key)))
+            }
+        };
+        match inner.key.as_str() {
+            "name" => location.name = Some(line(inner)?),
+            "lat" => location.lat = degrees(90.0)?,
+            "lon" => location.lon = degrees(180.0)?,
+            _ => {
+                for id in table(inner)? {
+                    // ids are often digits alone
+                    let value = match &id.node.value {
+                        Value::Int(n) => n.to_string(),
+                        _ => line(id)?,
+                    };
+                    location.id.insert(id.key.clone(), value);
+                }
+            }
+        }
+    }
+    if location.lat.is_some() != location.lon.is_some() {
+        return Err(wrong(entry, "`location` needs both `lat` and `lon`, or neither"));
+    }
+    if location == Location::default() {
+        return Err(wrong(entry, "`location` is empty: give it a `name`, `lat` and `lon`, or an `id`"));
+    }
+    Ok(location)
 }
 
 fn card(entry: &Entry) -> Result<CardChoice, Wrong> {

@@ -154,6 +154,17 @@ impl Poll {
     }
 }
 
+/// Where a post is from: `location = { name = "…", lat = 52.5, lon = 13.4, id.NETWORK = "…" }`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Location {
+    pub name: Option<String>,
+    /// Degrees, both or none; north and east positive.
+    pub lat: Option<f64>,
+    pub lon: Option<f64>,
+    /// A network's own id of the place, by platform or account name.
+    pub id: BTreeMap<String, String>,
+}
+
 /// `card = false`, or title, description and image of the link card written by hand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -203,6 +214,11 @@ pub struct Fields {
     /// `true` leaves in pictures what says when, where and with what they were taken.
     pub keep_metadata: Option<bool>,
     pub card: Option<CardChoice>,
+    pub location: Option<Location>,
+    /// The first comment, which goes out as a part of its own after the post.
+    pub comment: Option<String>,
+    /// What a target may cost at most, in the unit that its network charges; a target that would cost more is refused.
+    pub max_cost: Option<f64>,
     /// What is added to the addresses of one's own pages.
     pub links: Links,
     /// Replaces the body (parsed as Markdown).

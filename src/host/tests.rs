@@ -39,8 +39,15 @@ async fn world() -> World {
             login: json!(null),
         };
         let account_id = store.account_add(account).await.unwrap().id;
-        let part =
-            NewPart { key: Uuid::now_v7(), text: json!({}), media: json!([]), card: json!(null), payload: json!({}) };
+        let part = NewPart {
+            key: Uuid::now_v7(),
+            text: json!({}),
+            media: json!([]),
+            card: json!(null),
+            payload: json!({}),
+            comment: false,
+            cost: json!(null),
+        };
         let (plan_hash, reply_to, quote) = (String::new(), json!(null), json!(null));
         targets.push(NewDelivery { account_id, plan_hash, reply_to, quote, expires_at: None, parts: vec![part] });
     }

@@ -8,7 +8,7 @@ use crate::draft::{
     CardChoice, Draft, Edit, Fields, MediaRef, OwnCard, Post, body, did_you_mean, replace, unresolved_name,
 };
 use crate::media::{Card, Decision, Facts, Wish, decide};
-use crate::platform::{Content, ContentPost, Limits, Reference};
+use crate::platform::{Content, ContentPost, Limits, Place, Reference};
 use crate::text::{Kind, Text};
 
 /// The fields for a target: defaults, then the draft, then `[on.PLATFORM]`, then `[on.ACCOUNT]`.
@@ -55,6 +55,9 @@ fn merge(into: &mut Fields, from: &Fields) {
         require_alt,
         keep_metadata,
         card,
+        location,
+        comment,
+        max_cost,
         text,
         media
     );
@@ -145,9 +148,10 @@ pub(super) fn content(
     facts: &Facts,
     limits: &Limits,
     target: &Target,
-    known: &Known,
+    (known, settings): (&Known, &Settings),
     notes: &mut Notes,
 ) -> Content {
+    let zone = fields.zone.as_deref().or(settings.zone.as_deref()).unwrap_or_default();
     let spec = target.platform.spec();
     let mut posts = posts(draft, fields, notes);
     for post in &mut posts {
@@ -159,6 +163,15 @@ pub(super) fn content(
     for post in &mut posts {
         links.write(&mut post.text, notes);
     }
+    let comment = fields.comment.as_deref().map(|text| {
+        let mut whole = Text::default();
+        for post in body(text, draft.form) {
+            whole.paragraph(&post.text);
+        }
+        people(&mut whole, fields, target, notes);
+        links.write(&mut whole, notes);
+        whole
+    });
     let about = media::About { fields, facts, limits, target };
     let posts = posts
         .into_iter()
@@ -192,8 +205,23 @@ pub(super) fn content(
         require_alt: fields.require_alt.unwrap_or(false),
         card_choice: fields.card.clone(),
         card,
+        location: location(fields, target, notes),
+        comment: comment.filter(|text| !text.text.trim().is_empty()),
+        zone: zone.to_string(),
         options: options::options(spec, &fields.extra, notes),
     }
+}
+
+/// Where the post is from, if this network shows that.
+fn location(fields: &Fields, target: &Target, notes: &mut Notes) -> Option<Place> {
+    let location = fields.location.as_ref()?;
+    let spec = target.platform.spec();
+    if !spec.location {
+        notes.change("location_left_out", format!("{} shows no place; `location` is left out", spec.title));
+        return None;
+    }
+    let id = location.id.get(&target.name).or_else(|| location.id.get(spec.name)).cloned();
+    Some(Place { id, ..Place::from(location) })
 }
 
 /// Puts the handle that this network knows a person by where the draft says `@{name}`, and the plain name where there is none:

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::draft::{Draft, Fields, canonical, did_you_mean, sha256, when};
 use crate::media::{Facts, Media};
-use crate::platform::{AccountInfo, Ask, Card, MediaUse, Part, PlanNote, Platform, Receipt, Reference};
+use crate::platform::{AccountInfo, Ask, Card, Cost, MediaUse, Part, PlanNote, Platform, Receipt, Reference};
 
 pub use content::card_urls;
 
@@ -95,6 +95,11 @@ impl Plan {
         self.problems.is_empty()
     }
 
+    /// What all parts cost together, as far as that is known before.
+    pub fn cost(&self) -> Option<Cost> {
+        Cost::sum(self.parts.iter().filter_map(|part| part.cost.as_ref()))
+    }
+
     /// When the post is to be taken back, if it goes out as planned and now is now.
     pub fn expires_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match self.expires? {
@@ -117,9 +122,13 @@ pub fn plan(draft: &Draft, facts: &Facts, target: &Target, known: &Known, settin
     let about = target.account.as_ref().map_or(&Value::Null, |account| &account.about);
     let own = target.account.as_ref().map_or(&Value::Null, |account| &account.settings);
     let limits = target.platform.limits(about).overridden(own);
-    let content = content::content(draft, &fields, facts, &limits, target, known, &mut notes);
-    let mut rendered =
-        target.platform.render(&Ask { content: &content, account: target.account.as_ref(), limits: &limits });
+    let content = content::content(draft, &fields, facts, &limits, target, (known, settings), &mut notes);
+    let ask = Ask { content: &content, account: target.account.as_ref(), limits: &limits };
+    let mut rendered = target.platform.render(&ask);
+    for part in &mut rendered.parts {
+        part.cost = target.platform.cost(&ask, part);
+    }
+    too_dear(&rendered.parts, fields.max_cost, spec.title, &mut notes);
     if notes.unseen > 0 {
         // what is missing is only not there yet
         rendered.problems.retain(|note| !matches!(note.code.as_str(), "empty" | "media_required" | "text_required"));
@@ -147,6 +156,16 @@ pub fn plan(draft: &Draft, facts: &Facts, target: &Target, known: &Known, settin
         reply_to: content.reply_to,
         quote,
         hash,
+    }
+}
+
+/// A target that would cost more than the draft allows is stopped.
+fn too_dear(parts: &[Part], most: Option<f64>, title: &str, notes: &mut Notes) {
+    let Some((most, cost)) = most.zip(Cost::sum(parts.iter().filter_map(|part| part.cost.as_ref()))) else { return };
+    let most = Cost::new(most, &cost.unit);
+    if cost.micros > most.micros {
+        let message = format!("{title} charges about {cost} for this, `max_cost` allows {most}");
+        notes.problem("too_dear", message);
     }
 }
 
@@ -238,7 +257,12 @@ fn hash(target: &str, parts: &[Part], reply_to: Option<&Reference>, quote: Optio
         .map(|part| {
             let media: Vec<Value> = part.media.iter().map(used).collect();
             let picture = part.card.as_ref().and_then(|card| card.image.as_ref()).map(|media| &media.sha256);
-            json!({ "payload": part.payload, "text": part.text.text, "media": media, "picture": picture })
+            let mut all =
+                json!({ "payload": part.payload, "text": part.text.text, "media": media, "picture": picture });
+            if part.comment {
+                all["comment"] = json!(true);
+            }
+            all
         })
         .collect();
     let all = json!({ "target": target, "parts": parts, "reply_to": reply_to, "quote": quote });

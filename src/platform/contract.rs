@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::cx::Cx;
 use super::fit::{self, PlanNote};
 use super::spec::{Limits, Repeat, Spec};
-use crate::draft::{CardChoice, Focus, Overflow, Poll, Visibility};
+use crate::draft::{CardChoice, Focus, Location, Overflow, Poll, Visibility, when};
 use crate::host::{self, Hosted};
 use crate::login::{self, Login};
 use crate::media::{Card as LinkCard, Media};
@@ -50,6 +50,12 @@ pub trait Platform: Sync + Send {
     /// Draft to parts, each with its exact payload. Override only for a real difference; [`fit::standard`] is the rule.
     fn render(&self, ask: &Ask) -> Rendered {
         fit::standard(self.spec(), ask, &|ask, piece| self.encode(ask, piece))
+    }
+
+    /// What a part will cost, as far as that is known before; prices are data with a date, in the network's folder. Pure.
+    fn cost(&self, ask: &Ask, part: &Part) -> Option<Cost> {
+        let _ = (ask, part);
+        None
     }
 
     /// One part as the exact JSON that `publish` will send, apart from what only the network can say (ids of uploads and of the
@@ -129,6 +135,10 @@ pub trait Platform: Sync + Send {
         None
     }
 
+    fn edit(&self) -> Option<&dyn Edit> {
+        None
+    }
+
     /// The stand-in for tests, `xpost mock` and `xpost demo`.
     fn twin(&self) -> Box<dyn Twin>;
 
@@ -185,6 +195,22 @@ pub trait Delete: Sync + Send {
     async fn delete(&self, cx: &Cx<'_>, receipt: &Receipt) -> Result<(), Fault>;
 }
 
+/// Changes a post that is there.
+#[async_trait]
+pub trait Edit: Sync + Send {
+    /// Whether this part, as it was sent, can become that one; asked before anything is sent. Pure.
+    ///
+    /// # Errors
+    /// What the network cannot change.
+    fn can(&self, old: &Post, new: &Post) -> Result<(), String> {
+        let files = |post: &Post| post.media.iter().map(|one| one.media.sha256.clone()).collect::<Vec<_>>();
+        if files(old) == files(new) { Ok(()) } else { Err("its pictures and films cannot be changed".to_string()) }
+    }
+
+    /// Gives the post the text (and what goes with it) of `post`, which was never sent itself. Doing it twice does no harm.
+    async fn edit(&self, cx: &Cx<'_>, receipt: &Receipt, post: &Post) -> Result<Receipt, Fault>;
+}
+
 /// What [`Find`] found.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Found {
@@ -215,6 +241,41 @@ impl Receipt {
     pub fn extra(mut self, extra: Value) -> Receipt {
         self.extra = extra;
         self
+    }
+}
+
+/// What a part costs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Millionths of `unit`.
+    pub micros: u64,
+    /// A currency (`USD`), or what the network counts (`quota units`).
+    pub unit: String,
+}
+
+impl Cost {
+    /// From a price such as `0.015`.
+    pub fn new(amount: f64, unit: &str) -> Cost {
+        Cost { micros: (amount.max(0.0) * 1e6).round() as u64, unit: unit.to_string() }
+    }
+
+    /// Costs of one unit together; those of other units are left out.
+    pub fn sum<'a>(costs: impl IntoIterator<Item = &'a Cost>) -> Option<Cost> {
+        costs.into_iter().fold(None, |sum, cost| match sum {
+            None => Some(cost.clone()),
+            Some(sum) if sum.unit == cost.unit => {
+                Some(Cost { micros: sum.micros.saturating_add(cost.micros), unit: sum.unit })
+            }
+            sum => sum,
+        })
+    }
+}
+
+impl std::fmt::Display for Cost {
+    /// `0.015 USD`, without zeros that say nothing.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let digits = format!("{}.{:06}", self.micros / 1_000_000, self.micros % 1_000_000);
+        write!(f, "{} {}", digits.trim_end_matches('0').trim_end_matches('.'), self.unit)
     }
 }
 
@@ -284,7 +345,7 @@ pub struct Ask<'a> {
 }
 
 /// A draft with the overrides for one target applied.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Content {
     pub title: Option<String>,
     pub summary: Option<String>,
@@ -304,6 +365,11 @@ pub struct Content {
     pub card_choice: Option<CardChoice>,
     /// The card of `link` or of the text's first link, if one is wanted and was read.
     pub card: Option<LinkCard>,
+    pub location: Option<Place>,
+    /// The first comment, below the post.
+    pub comment: Option<Text>,
+    /// IANA name of the zone for wall times; empty: UTC.
+    pub zone: String,
     /// `[on.NAME]` keys that only this network knows; names are checked against [`Spec::options`].
     pub options: BTreeMap<String, Value>,
 }
@@ -319,6 +385,33 @@ impl Content {
 
     pub fn option_bool(&self, key: &str) -> Option<bool> {
         self.options.get(key).and_then(Value::as_bool)
+    }
+
+    /// An option that is a moment: wall time in the draft's zone (`2026-12-01 09:00`), or with an offset of its own.
+    ///
+    /// # Errors
+    /// It is none; the message names the key.
+    pub fn option_time(&self, key: &str) -> Result<Option<DateTime<Utc>>, String> {
+        let Some(text) = self.option_str(key) else { return Ok(None) };
+        let zone = if self.zone.is_empty() { chrono_tz::UTC } else { when::zone(&self.zone)? };
+        when::moment(text, zone).map(|moment| Some(moment.at)).map_err(|why| format!("`{key}`: {why}"))
+    }
+}
+
+/// Where a post is from, for one network.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Place {
+    pub name: Option<String>,
+    /// Degrees, north and east positive.
+    pub lat: Option<f64>,
+    pub lon: Option<f64>,
+    /// The network's own id of the place.
+    pub id: Option<String>,
+}
+
+impl From<&Location> for Place {
+    fn from(location: &Location) -> Place {
+        Place { name: location.name.clone(), lat: location.lat, lon: location.lon, id: None }
     }
 }
 
@@ -393,6 +486,8 @@ pub struct Piece {
     pub title: Option<String>,
     pub poll: Option<Poll>,
     pub card: Option<LinkCard>,
+    /// It is the comment below the post ([`Spec::comments`]), not a post.
+    pub comment: bool,
     /// What `encode` wants the user to know.
     pub notes: Vec<PlanNote>,
 }
@@ -410,7 +505,7 @@ pub struct Rendered {
 }
 
 /// One part as planned: what is shown, counted and sent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Part {
     /// What a reader will see, for preview and for the journal's search.
     pub text: Text,
@@ -423,10 +518,15 @@ pub struct Part {
     pub card: Option<LinkCard>,
     /// The request's JSON, as far as it is known before the network was asked.
     pub payload: Value,
+    /// It is the comment below the post ([`Spec::comments`]).
+    #[serde(default)]
+    pub comment: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
 }
 
 /// One part as the engine hands it to a network: from the journal, the same at every try.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Post {
     /// Fixed for life. [`Post::uuid`], [`Post::tid`] and [`Post::nonce`] derive from it.
     pub key: Uuid,
@@ -438,6 +538,8 @@ pub struct Post {
     pub media: Vec<MediaUse>,
     pub card: Option<LinkCard>,
     pub payload: Value,
+    /// It is the comment below the post `root` ([`Spec::comments`]).
+    pub comment: bool,
     /// For the first part: what it replies to.
     pub reply_to: Option<Reference>,
     pub quote: Option<Reference>,

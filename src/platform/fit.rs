@@ -56,7 +56,12 @@ pub fn standard(spec: &Spec, ask: &Ask, encode: Encode) -> Rendered {
     let posts = fit_compose::posts(spec, ask, card.is_some(), &mut out);
     let pieces = fit_flow::flow(spec, ask, posts, &mut out);
     let of = pieces.len();
-    for (index, (text, media)) in pieces.into_iter().enumerate() {
+    // the comment stands below the whole
+    let comment = content.comment.as_ref().and_then(|text| fit_compose::comment(spec, ask, text, &mut out));
+    let of = of + usize::from(comment.is_some());
+    let pieces = pieces.into_iter().map(|(text, media)| (text, media, false));
+    let pieces = pieces.chain(comment.map(|text| (text, Vec::new(), spec.comments.is_some())));
+    for (index, (text, media, comment)) in pieces.enumerate() {
         let first = index == 0;
         let mut piece = Piece {
             index,
@@ -66,9 +71,13 @@ pub fn standard(spec: &Spec, ask: &Ask, encode: Encode) -> Rendered {
             title: title.clone().filter(|_| first),
             poll: content.poll.clone().filter(|_| first && spec.poll.is_some()),
             card: card.clone().filter(|_| first),
+            comment,
             notes: Vec::new(),
         };
-        fit_check::media(spec, ask, &mut piece, &mut out);
+        // a comment is text alone, even where posts must carry a picture
+        if !comment {
+            fit_check::media(spec, ask, &mut piece, &mut out);
+        }
         let carries = piece.title.is_some() || piece.poll.is_some() || piece.card.is_some();
         if piece.text.text.trim().is_empty() && !carries {
             if piece.media.is_empty() {
@@ -89,12 +98,20 @@ pub fn standard(spec: &Spec, ask: &Ask, encode: Encode) -> Rendered {
         let number = |note: PlanNote| PlanNote { part: note.part.or((of > 1).then_some(index + 1)), ..note };
         out.warnings.extend(std::mem::take(&mut piece.notes).into_iter().map(number));
         out.parts.push(Part {
-            count: count(spec, ask, &piece.text),
-            limit: limit(ask, &piece.media),
+            count: match spec.comments.filter(|_| comment) {
+                Some(rule) => rule.unit.count(&rule.markup.encode(&piece.text)),
+                None => count(spec, ask, &piece.text),
+            },
+            limit: match spec.comments.filter(|_| comment) {
+                Some(rule) => rule.max,
+                None => limit(ask, &piece.media),
+            },
             text: piece.text,
             media: piece.media,
             card: piece.card,
             payload,
+            comment,
+            cost: None,
         });
     }
     out

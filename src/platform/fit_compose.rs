@@ -3,10 +3,10 @@
 use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::fit::{PlanNote, has_titles, paragraphs};
+use super::fit::{PlanNote, has_titles, noun, paragraphs};
 use crate::draft::Overflow;
 use crate::platform::contract::{Ask, Content, ContentPost, MediaUse, Reference, Rendered};
-use crate::platform::spec::{Spec, Title};
+use crate::platform::spec::{Spec, TextRule, Title};
 use crate::text::{Kind, Mark, Text};
 
 /// One post of the draft in the network's markup: what may be cut, what is kept when it is, and its media.
@@ -49,6 +49,29 @@ pub(crate) fn shortened(text: &str, good: impl Fn(&str) -> bool) -> String {
     let cut = &text[..ends.get(kept.saturating_sub(1)).copied().unwrap_or(0)];
     let word = cut.rfind(char::is_whitespace).filter(|at| at * 5 >= cut.len() * 4 && *at > 0);
     format!("{}…", word.map_or(cut, |at| &cut[..at]).trim_end())
+}
+
+/// The comment in the network's markup, as a comment or as a reply; it is never cut.
+pub(super) fn comment(spec: &Spec, ask: &Ask, text: &Text, out: &mut Rendered) -> Option<Text> {
+    let rule = match (spec.comments, spec.threads) {
+        (Some(rule), _) => rule,
+        (None, true) => TextRule { max: ask.limits.text, unit: ask.limits.unit, ..spec.text },
+        (None, false) => {
+            let message = format!("{} has no comments; `comment` is left out", spec.title);
+            out.warnings.push(PlanNote::new("comment_left_out", message));
+            return None;
+        }
+    };
+    let text = rule.markup.fit(text);
+    let encoded = rule.markup.encode(&text);
+    for (unit, most) in rule.max.map(|most| (rule.unit, most)).into_iter().chain(rule.also) {
+        let length = unit.count(&encoded);
+        if length > most {
+            let message = format!("the comment has {length} {}, {most} are allowed", noun(unit));
+            out.problems.push(PlanNote::new("comment_too_long", message));
+        }
+    }
+    Some(text)
 }
 
 /// The posts as they would stand if nothing were too long.

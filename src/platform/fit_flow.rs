@@ -167,13 +167,19 @@ fn media(spec: &Spec, ask: &Ask, media: &[MediaUse], threads: bool, out: &mut Re
     let mut mixed = false;
     for one in media {
         let Some(group) = groups.last_mut() else { break };
-        let (images, videos) = (of(group, "image"), of(group, "video"));
         let class = one.media.class();
+        let (images, videos) = (of(group, "image"), of(group, "video"));
+        let files = group.len() - images - videos;
+        let file = spec.media.file.is_some() && !matches!(class, "image" | "video");
         // a kind that the network does not take at all is a problem of its own, not one of numbers
         let full = group.len() >= limits.media.max(1)
             || (class == "image" && limits.images > 0 && images >= limits.images)
-            || (class == "video" && limits.videos > 0 && videos >= limits.videos);
-        let clash = !spec.media.mixed && ((class == "image" && videos > 0) || (class == "video" && images > 0));
+            || (class == "video" && limits.videos > 0 && videos >= limits.videos)
+            || (file && limits.files > 0 && files >= limits.files);
+        let clash = !spec.media.mixed && ((class == "image" && videos > 0) || (class == "video" && images > 0))
+            || spec.media.file.is_some_and(|rule| !rule.mixed)
+                && !group.is_empty()
+                && (file && images + videos > 0 || !file && files > 0);
         mixed |= clash;
         if (full || clash) && !group.is_empty() {
             groups.push(vec![one.clone()]);
@@ -188,7 +194,7 @@ fn media(spec: &Spec, ask: &Ask, media: &[MediaUse], threads: bool, out: &mut Re
                 format!("{many} media are more than one post takes; they are spread over {} posts", groups.len());
             out.changes.push(PlanNote::new("media_split", message));
         } else if mixed {
-            let message = format!("{} takes no pictures and films in one post", spec.title);
+            let message = format!("{} takes media of one kind in one post", spec.title);
             out.problems.push(PlanNote::new("mixed_media", message));
         } else {
             let message = format!(

@@ -21,7 +21,18 @@ pub fn judge(spec: &Spec, limits: &Limits, media: &Media) -> Judged {
     let mut judged = Judged { media: media.clone(), ..Judged::default() };
     let name = &media.name;
     let video = is_video(limits, media);
-    if media.class() != "image" && !video {
+    let file = !video && media.class() != "image" && limits.files > 0;
+    if file {
+        if !limits.file_mimes.is_empty() && !limits.file_mimes.contains(&media.mime) {
+            let takes = limits.file_mimes.join(", ");
+            let message = format!("`{name}` is `{}`; {} takes {takes}", media.mime, spec.title);
+            judged.problems.push(PlanNote::new("media_type", message));
+        }
+        if media.bytes > limits.file_bytes {
+            let message = format!("`{name}` has {}, {} are allowed", size(media.bytes), size(limits.file_bytes));
+            judged.problems.push(PlanNote::new("media_too_large", message));
+        }
+    } else if media.class() != "image" && !video {
         let message = format!("`{name}` is `{}`, which {} does not take", media.mime, spec.title);
         judged.problems.push(PlanNote::new("media_type", message));
     } else if (if video { limits.videos } else { limits.images }) == 0 {

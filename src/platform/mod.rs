@@ -17,17 +17,17 @@ mod upload_cut;
 mod upload_state;
 
 pub use contract::{
-    AccountInfo, Ask, Content, ContentPost, Delete, Extra, Extras, Find, Found, MediaUse, Part, Piece, Platform, Post,
-    Profile, Ready, Receipt, Reference, Rendered, Sink, TargetOffer, Targets, TwinAccount, explain_by_status,
-    payload_error,
+    AccountInfo, Ask, Content, ContentPost, Cost, Delete, Edit, Extra, Extras, Find, Found, MediaUse, Part, Piece,
+    Place, Platform, Post, Profile, Ready, Receipt, Reference, Rendered, Sink, TargetOffer, Targets, TwinAccount,
+    explain_by_status, payload_error,
 };
 pub use cx::Cx;
 pub use fit::{PlanNote, standard};
 pub(crate) use fit_compose::shortened;
 pub use fit_media::{Judged, judge};
 pub use spec::{
-    Api, Card, Field, FieldKind, ImageRule, Limits, MediaRule, PollRule, Repeat, Server, Spec, TextRule, Title,
-    VideoRule,
+    Api, Card, Field, FieldKind, FileRule, ImageRule, Limits, MediaRule, PollRule, Repeat, Server, Spec, TextRule,
+    Title, VideoRule,
 };
 
 /// Declares the modules and the list from one set of names, in alphabetical order.

@@ -45,6 +45,10 @@ pub struct Spec {
     pub warnings: bool,
     pub languages: bool,
     pub visibility: &'static [Visibility],
+    /// A place may be said of a post.
+    pub location: bool,
+    /// Posts have comments apart from replies: what one may be. `None`: the draft's `comment` is a reply where there are threads.
+    pub comments: Option<TextRule>,
     pub card: Card,
     /// How a repeat is recognised, unless [`super::Platform::repeat`] knows better for one account.
     pub repeat: Repeat,
@@ -52,6 +56,46 @@ pub struct Spec {
     pub pace: Duration,
     /// The published OpenAPI document that judges this network's requests (file name without `.json`), if there is one.
     pub document: Option<&'static str>,
+}
+
+impl Spec {
+    /// A network of plain text and nothing else, to write another one's facts over.
+    pub const PLAIN: Spec = Spec {
+        name: "",
+        title: "",
+        about: "",
+        checked: "",
+        sources: &[],
+        server: Server::Local,
+        api: None,
+        fields: &[],
+        options: &[],
+        text: TextRule {
+            markup: Markup::Plain,
+            unit: Unit::Scalars,
+            max: None,
+            also: None,
+            caption: None,
+            optional: false,
+        },
+        title_rule: Title::Ignored,
+        native_tags: false,
+        native_link: false,
+        media: MediaRule::NONE,
+        poll: None,
+        threads: false,
+        replies: false,
+        quotes: false,
+        warnings: false,
+        languages: false,
+        visibility: &[],
+        location: false,
+        comments: None,
+        card: Card::None,
+        repeat: Repeat::Never,
+        pace: Duration::ZERO,
+        document: None,
+    };
 }
 
 /// A dated version of a network's API.
@@ -139,12 +183,20 @@ pub struct MediaRule {
     pub max: usize,
     pub image: Option<ImageRule>,
     pub video: Option<VideoRule>,
+    /// Files of other kinds: documents, sound.
+    pub file: Option<FileRule>,
     /// Images and video in one post.
     pub mixed: bool,
     /// Alt text: unit and most; `None` where the network has none.
     pub alt: Option<(Unit, usize)>,
     /// A post must carry a medium (Instagram, Pixelfed).
     pub required: bool,
+}
+
+impl MediaRule {
+    /// No media at all.
+    pub const NONE: MediaRule =
+        MediaRule { max: 0, image: None, video: None, file: None, mixed: false, alt: None, required: false };
 }
 
 /// Limits of one image.
@@ -165,6 +217,16 @@ pub struct VideoRule {
     pub max: usize,
     pub bytes: u64,
     pub mimes: &'static [&'static str],
+}
+
+/// Limits of one file that is neither image nor video.
+#[derive(Debug, Clone, Copy)]
+pub struct FileRule {
+    pub max: usize,
+    pub bytes: u64,
+    pub mimes: &'static [&'static str],
+    /// May stand beside images and video in one post.
+    pub mixed: bool,
 }
 
 /// Limits of a poll.
@@ -241,6 +303,12 @@ pub struct Limits {
     /// Longest video.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub video_seconds: Option<u64>,
+    #[serde(default)]
+    pub files: usize,
+    #[serde(default)]
+    pub file_bytes: u64,
+    #[serde(default)]
+    pub file_mimes: Vec<String>,
     /// Media are only described: no file leaves this machine, and none needs to fit.
     #[serde(default)]
     pub described: bool,
@@ -254,7 +322,7 @@ impl Limits {
     /// The published defaults.
     pub fn of(spec: &Spec) -> Limits {
         let image = spec.media.image;
-        let video = spec.media.video;
+        let (video, file) = (spec.media.video, spec.media.file);
         let mimes = |list: &[&str]| list.iter().map(ToString::to_string).collect();
         Limits {
             text: spec.text.max,
@@ -272,6 +340,9 @@ impl Limits {
             video_bytes: video.map_or(0, |rule| rule.bytes),
             video_mimes: video.map_or_else(Vec::new, |rule| mimes(rule.mimes)),
             video_seconds: None,
+            files: file.map_or(0, |rule| rule.max),
+            file_bytes: file.map_or(0, |rule| rule.bytes),
+            file_mimes: file.map_or_else(Vec::new, |rule| mimes(rule.mimes)),
             described: false,
             alt: spec.media.alt.map(|(_, most)| most),
             poll_options: spec.poll.map_or(0, |rule| rule.options.1),

@@ -131,6 +131,7 @@ impl Stage {
                 media: part.media,
                 card: part.card,
                 payload: part.payload,
+                comment: part.comment,
                 reply_to: content.reply_to.clone().filter(|_| index == 0),
                 quote: None,
                 root: None,
@@ -168,24 +169,8 @@ impl Stage {
 /// A draft of these posts and nothing else.
 pub(crate) fn content(posts: Vec<(Text, Vec<MediaUse>)>) -> Content {
     Content {
-        title: None,
-        summary: None,
         posts: posts.into_iter().map(|(text, media)| ContentPost { text, media }).collect(),
-        lang: None,
-        link: None,
-        visibility: None,
-        warning: None,
-        sensitive: false,
-        tags: Vec::new(),
-        poll: None,
-        reply_to: None,
-        quote: None,
-        overflow: None,
-        numbering: false,
-        require_alt: false,
-        card_choice: None,
-        card: None,
-        options: BTreeMap::new(),
+        ..Content::default()
     }
 }
 

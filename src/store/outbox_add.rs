@@ -43,6 +43,8 @@ pub struct NewPart {
     pub media: Value,
     pub card: Value,
     pub payload: Value,
+    pub comment: bool,
+    pub cost: Value,
 }
 
 /// The delivery that this draft (or once key) has for this account already, unless it was cancelled or deleted as a whole.
@@ -88,8 +90,8 @@ pub(super) fn insert_parts(
     now: DateTime<Utc>,
 ) -> rusqlite::Result<()> {
     let mut statement = tx.prepare_cached(
-        "INSERT INTO parts (delivery_id, idx, of, key, created_at, text, media, card, payload, state, next_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'queued', ?10)",
+        "INSERT INTO parts (delivery_id, idx, of, key, created_at, text, media, card, payload, comment, cost, state, next_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'queued', ?12)",
     )?;
     for (index, part) in target.parts.iter().enumerate() {
         statement.execute(params![
@@ -103,6 +105,8 @@ pub(super) fn insert_parts(
             part.media.to_string(),
             part.card.to_string(),
             part.payload.to_string(),
+            part.comment,
+            part.cost.to_string(),
             ms(add.at.unwrap_or(now)),
         ])?;
     }

@@ -175,6 +175,10 @@ pub struct PartRow {
     pub media: Value,
     pub card: Value,
     pub payload: Value,
+    /// It is the comment below the post.
+    pub comment: bool,
+    /// JSON of what it costs, or null.
+    pub cost: Value,
     pub state: PartState,
     pub checkpoint: Value,
     pub ready: Value,
@@ -308,6 +312,8 @@ pub(super) fn part(row: &Row) -> rusqlite::Result<PartRow> {
         media: json(row, "media")?,
         card: json(row, "card")?,
         payload: json(row, "payload")?,
+        comment: row.get("comment")?,
+        cost: json(row, "cost")?,
         state: row.get("state")?,
         checkpoint: json(row, "checkpoint")?,
         ready: json(row, "ready")?,

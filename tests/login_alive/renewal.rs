@@ -140,6 +140,7 @@ fn warm() {
             media: vec![],
             card: None,
             payload: json!({ "text": text }),
+            ..Part::default()
         };
         let order = Order {
             account,

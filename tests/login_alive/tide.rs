@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
@@ -13,11 +12,7 @@ use xpost::login::{
     Way,
 };
 use xpost::net::{Body, Fault, Kind, Request, by_status};
-use xpost::platform::{
-    Api, Ask, Card, Cx, MediaRule, Piece, Platform, Post, Profile, Receipt, Repeat, Server, Spec, TextRule, Title,
-    TwinAccount,
-};
-use xpost::text::{Markup, Unit};
+use xpost::platform::{Api, Ask, Cx, Piece, Platform, Post, Profile, Receipt, Server, Spec, TextRule, TwinAccount};
 use xpost::twin::{Incoming, Reply, Seen, Twin};
 
 use super::machine::pause_at;
@@ -29,34 +24,11 @@ static SPEC: Spec = Spec {
     title: "Tide",
     about: "a network for tests",
     checked: "2026-11-22",
-    sources: &[],
     server: Server::Own("https://tide.example"),
     api: Some(Api { version: "7", sunset: Some("2199-01-01") }),
-    fields: &[],
-    options: &[],
-    text: TextRule {
-        markup: Markup::Plain,
-        unit: Unit::Scalars,
-        max: Some(100),
-        also: None,
-        caption: None,
-        optional: false,
-    },
-    title_rule: Title::Ignored,
-    native_tags: false,
-    native_link: false,
-    media: MediaRule { max: 0, image: None, video: None, mixed: false, alt: None, required: false },
-    poll: None,
+    text: TextRule { max: Some(100), ..Spec::PLAIN.text },
     threads: true,
-    replies: false,
-    quotes: false,
-    warnings: false,
-    languages: false,
-    visibility: &[],
-    card: Card::None,
-    repeat: Repeat::Never,
-    pace: Duration::ZERO,
-    document: None,
+    ..Spec::PLAIN
 };
 
 /// Permissions as data; such a login is never renewed.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
@@ -11,10 +10,10 @@ use serde_json::{Value, json};
 use xpost::login::{Desk, Facts, Flow, Grant, Login, Scope, Secrets, Typed, Way};
 use xpost::net::{Fault, Kind};
 use xpost::platform::{
-    Ask, Card, Cx, Field, FieldKind, MediaRule, Piece, Platform, Post, Profile, Receipt, Repeat, Server, Spec,
-    TargetOffer, Targets, TextRule, Title, TwinAccount,
+    Ask, Cx, Field, FieldKind, Piece, Platform, Post, Profile, Receipt, Server, Spec, TargetOffer, Targets, TextRule,
+    Title, TwinAccount,
 };
-use xpost::text::{Markup, Unit};
+use xpost::text::Markup;
 use xpost::twin::Twin;
 
 pub static ALL: &[&dyn Platform] =
@@ -37,32 +36,11 @@ const fn spec(name: &'static str, title: &'static str, fields: &'static [Field])
         checked: "2026-11-22",
         sources: &["https://harbour.example"],
         server: Server::Fixed("https://harbour.example"),
-        api: None,
         fields,
-        options: &[],
-        text: TextRule {
-            markup: Markup::Plain,
-            unit: Unit::Scalars,
-            max: Some(280),
-            also: None,
-            caption: None,
-            optional: false,
-        },
+        text: TextRule { max: Some(280), ..Spec::PLAIN.text },
         title_rule: Title::Line,
-        native_tags: false,
-        native_link: false,
-        media: MediaRule { max: 0, image: None, video: None, mixed: false, alt: None, required: false },
-        poll: None,
         threads: true,
-        replies: false,
-        quotes: false,
-        warnings: false,
-        languages: false,
-        visibility: &[],
-        card: Card::None,
-        repeat: Repeat::Never,
-        pace: Duration::ZERO,
-        document: None,
+        ..Spec::PLAIN
     }
 }
 

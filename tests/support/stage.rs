@@ -218,24 +218,9 @@ impl Stage {
 /// A draft of one post with nothing but text.
 pub fn content(text: &str) -> Content {
     Content {
-        title: None,
-        summary: None,
         posts: vec![ContentPost { text: Text::plain(text), media: Vec::new() }],
         lang: Some("en".to_string()),
-        link: None,
-        visibility: None,
-        warning: None,
-        sensitive: false,
-        tags: Vec::new(),
-        poll: None,
-        reply_to: None,
-        quote: None,
-        overflow: None,
-        numbering: false,
-        require_alt: false,
-        card_choice: None,
-        card: None,
-        options: BTreeMap::new(),
+        ..Content::default()
     }
 }
 
@@ -286,6 +271,7 @@ impl Actor<'_> {
                 media: part.media,
                 card: part.card,
                 payload: part.payload,
+                comment: part.comment,
                 reply_to: content.reply_to.clone().filter(|_| index == 0),
                 quote: content.quote.clone().filter(|_| index == 0),
                 root: None,

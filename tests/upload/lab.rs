@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
@@ -14,10 +13,9 @@ use xpost::platform::upload::{
     Cut, Last, Lost, Sent, Shape, Span, Stage, Start, State, Status, Taken, Upload, Way, run,
 };
 use xpost::platform::{
-    Ask, Card, Cx, MediaRule, Piece, Platform, Post, Profile, Ready, Receipt, Repeat, Server, Spec, TextRule, Title,
-    TwinAccount, explain_by_status, payload_error,
+    Ask, Cx, MediaRule, Piece, Platform, Post, Profile, Ready, Receipt, Repeat, Server, Spec, TextRule, TwinAccount,
+    explain_by_status, payload_error,
 };
-use xpost::text::{Markup, Unit};
 use xpost::twin::Twin;
 
 use crate::server::{Asked, Net, Said};
@@ -52,27 +50,11 @@ static SPEC: Spec = Spec {
     title: "Lab",
     about: "a network for tests",
     checked: "2026-11-22",
-    sources: &[],
     server: Server::Fixed("https://lab.example"),
-    api: None,
-    fields: &[],
-    options: &[],
-    text: TextRule { markup: Markup::Plain, unit: Unit::Scalars, max: None, also: None, caption: None, optional: true },
-    title_rule: Title::Ignored,
-    native_tags: false,
-    native_link: false,
-    media: MediaRule { max: 1, image: None, video: None, mixed: false, alt: None, required: true },
-    poll: None,
-    threads: false,
-    replies: false,
-    quotes: false,
-    warnings: false,
-    languages: false,
-    visibility: &[],
-    card: Card::None,
+    text: TextRule { optional: true, ..Spec::PLAIN.text },
+    media: MediaRule { max: 1, required: true, ..MediaRule::NONE },
     repeat: Repeat::SameId,
-    pace: Duration::ZERO,
-    document: None,
+    ..Spec::PLAIN
 };
 
 fn call(cx: &Cx<'_>, method: Method, path: &str) -> Result<Request, Fault> {

@@ -110,6 +110,7 @@ static SPEC: Spec = Spec {
             mimes: &["image/jpeg", "image/png", "image/webp", "image/gif"],
         }),
         video: Some(VideoRule { max: 1, bytes: video::BYTES, mimes: video::MIMES }),
+        file: None,
         mixed: false,
         // the app's own bound; the lexicon has none
         alt: Some((Unit::Graphemes, 2000)),
@@ -122,6 +123,8 @@ static SPEC: Spec = Spec {
     warnings: true,
     languages: true,
     visibility: &[Visibility::Public],
+    location: false,
+    comments: None,
     card: Card::Ours,
     repeat: Repeat::SameId,
     pace: Duration::ZERO,

@@ -121,7 +121,7 @@ pub(super) fn follow_up(ask: &Ask, rendered: &mut Rendered) {
         rendered.changes.push(PlanNote::new(code, what).part(n + 2));
         rendered.parts.insert(
             n + 1,
-            Part { text: Text::default(), count: 0, limit: None, media: Vec::new(), card: None, payload },
+            Part { payload, ..Part::default() },
         );
     }
 }

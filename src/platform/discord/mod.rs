@@ -164,6 +164,7 @@ static SPEC: Spec = Spec {
             bytes: 10 * 1024 * 1024,
             mimes: &["video/mp4", "video/webm", "video/quicktime"],
         }),
+        file: None,
         mixed: true,
         alt: Some((Unit::Scalars, 1024)),
         required: false,
@@ -175,6 +176,8 @@ static SPEC: Spec = Spec {
     warnings: false,
     languages: false,
     visibility: &[],
+    location: false,
+    comments: None,
     card: Card::Network,
     // a webhook's; a bot's is a key, see `repeat`
     repeat: Repeat::Never,

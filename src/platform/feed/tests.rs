@@ -25,6 +25,7 @@ fn post(n: u128, text: &str) -> Post {
         root: None,
         parent: None,
         state: Value::Null,
+        ..Post::default()
     }
 }
 

@@ -127,6 +127,7 @@ const SPEC: Spec = Spec {
                 "audio/mp4",
             ],
         }),
+        file: None,
         mixed: false,
         alt: Some((Unit::Scalars, 1500)),
         required: false,
@@ -138,6 +139,8 @@ const SPEC: Spec = Spec {
     warnings: true,
     languages: true,
     visibility: &[Visibility::Public, Visibility::Unlisted, Visibility::Followers, Visibility::Direct],
+    location: false,
+    comments: None,
     card: Card::Network,
     // most servers with this API ignore the key; `repeat` knows which do not
     repeat: Repeat::Find,

@@ -238,6 +238,7 @@ mod tests {
             root: None,
             parent: None,
             state: Value::Null,
+            ..Post::default()
         }
     }
 

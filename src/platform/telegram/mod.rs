@@ -100,6 +100,7 @@ static SPEC: Spec = Spec {
             mimes: &["image/jpeg", "image/png", "image/webp", "image/gif"],
         }),
         video: Some(VideoRule { max: 10, bytes: 50 * 1024 * 1024, mimes: &["video/mp4"] }),
+        file: None,
         mixed: true,
         alt: None,
         required: false,
@@ -111,6 +112,8 @@ static SPEC: Spec = Spec {
     warnings: false,
     languages: false,
     visibility: &[],
+    location: false,
+    comments: None,
     card: Card::Network,
     // no key, and no way for a bot to read a channel's history
     repeat: Repeat::Never,

@@ -8,24 +8,8 @@ use crate::text::Text;
 
 fn content(text: &str) -> Content {
     Content {
-        title: None,
-        summary: None,
         posts: vec![ContentPost { text: Text::plain(text), media: Vec::new() }],
-        lang: None,
-        link: None,
-        visibility: None,
-        warning: None,
-        sensitive: false,
-        tags: Vec::new(),
-        poll: None,
-        reply_to: None,
-        quote: None,
-        overflow: None,
-        numbering: false,
-        require_alt: false,
-        card_choice: None,
-        card: None,
-        options: std::collections::BTreeMap::new(),
+        ..Content::default()
     }
 }
 
@@ -41,6 +25,7 @@ fn encode(content: &Content, settings: Value) -> Result<Value, String> {
         title: content.title.clone(),
         poll: None,
         card: None,
+        comment: false,
         notes: Vec::new(),
     };
     Network.encode(&ask, &mut piece)
