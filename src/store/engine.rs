@@ -9,7 +9,11 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 /// The migrations in order; `user_version` counts those that were run.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002-hosted.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002-hosted.sql"),
+    include_str!("migrations/0003-comments.sql"),
+];
 
 /// Another process may hold the write lock this long.
 const BUSY: Duration = Duration::from_secs(20);

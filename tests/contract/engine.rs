@@ -7,8 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::Utc;
 use url::Url;
-use xpost::account::{Secrets, Vault};
+use xpost::account::{HostSettings, Secrets, Vault};
 use xpost::deliver::{AddOptions, Engine, Options, Order, Written};
+use xpost::host::MediaHost;
 use xpost::net::{Door, DoorOptions, Fault, Redactor};
 use xpost::platform::{AccountInfo, Ask, Content, Platform, Repeat};
 use xpost::store::{Account, DeliveryRow, Home, NewAccount, PartState, Scope, SecretSource, Store};
@@ -101,7 +102,15 @@ impl<'a> Machine<'a> {
         };
         let door = Arc::new(Door::new(options, self.redactor.clone()).unwrap());
         let store = Arc::new(Store::open(&home.database()).unwrap());
-        Engine::new(store, door, self.safe.clone(), &home, QUICK).unwrap()
+        let directory = self.place.path().join("public");
+        std::fs::create_dir_all(&directory).unwrap();
+        let host = HostSettings {
+            directory: Some(directory),
+            url_prefix: Some("https://files.example/".into()),
+            ..HostSettings::default()
+        };
+        let host = MediaHost::new(&host, &home, self.redactor.clone()).unwrap();
+        Engine::new(store, door, self.safe.clone(), &home, QUICK).unwrap().hosted_by(host)
     }
 
     async fn account(&self, engine: &Engine) -> Account {

@@ -3,7 +3,7 @@
 use chrono::Utc;
 use serde_json::Value;
 use xpost::draft::Overflow;
-use xpost::platform::{AccountInfo, Ask, ContentPost, Found, Limits, Platform, Repeat};
+use xpost::platform::{AccountInfo, Ask, Found, Limits, Platform, Repeat};
 use xpost::text::Text;
 
 use crate::stage::Stage;
@@ -24,6 +24,8 @@ pub fn cases() -> Vec<Case> {
         a_repeat_is_the_same_post: repeats,
         find_tells_what_landed: finds,
         delete_twice: deletes,
+        a_comment_stands_below_the_post: comments,
+        edit_twice: edits,
         whoami: all,
         setup_says_how: all,
     ]
@@ -54,6 +56,15 @@ fn finds(platform: &dyn Platform, _n: usize) -> Option<&'static str> {
 
 fn deletes(platform: &dyn Platform, _n: usize) -> Option<&'static str> {
     platform.delete().is_none().then_some("it cannot delete")
+}
+
+fn comments(platform: &dyn Platform, n: usize) -> Option<&'static str> {
+    let has = platform.spec().comments.is_some() || platform.spec().threads;
+    (!has || n > 0).then_some("it has neither comments nor threads")
+}
+
+fn edits(platform: &dyn Platform, _n: usize) -> Option<&'static str> {
+    platform.edit().is_none().then_some("it cannot change a post")
 }
 
 /// Words and sentences of about so many characters, each sentence told by its number.
@@ -138,7 +149,7 @@ async fn long_text_becomes_a_thread(stage: &Stage) {
 async fn posts_of_a_draft_become_a_thread(stage: &Stage) {
     let actor = stage.actor().await;
     let mut content = stage.content("first");
-    content.posts.extend(["second", "third"].map(|text| ContentPost { text: Text::plain(text), media: Vec::new() }));
+    content.posts.extend(["second", "third"].into_iter().flat_map(|text| stage.content(text).posts));
     let published = stage.ok(actor.publish_all(&content).await);
     assert_eq!(published.len(), 3);
     check_chain(stage, 3);
@@ -267,6 +278,40 @@ async fn delete_twice(stage: &Stage) {
     assert_eq!(stage.posts_with("to be deleted").len(), 0);
     stage.ok(delete.delete(&actor.cx(), &gone[0].1).await);
     assert_eq!(stage.timeline().len(), 1, "the other one stays");
+}
+
+async fn a_comment_stands_below_the_post(stage: &Stage) {
+    let actor = stage.actor().await;
+    let mut content = stage.content("what it is about");
+    content.comment = Some(Text::plain("what else there is to say"));
+    let rendered = actor.render(&content);
+    assert_eq!(rendered.parts.last().map(|part| part.comment), Some(stage.platform.spec().comments.is_some()));
+    let published = stage.ok(actor.publish_all(&content).await);
+    assert_eq!(published.len(), 2);
+    let (post, comment) = (stage.posts_with("what it is about"), stage.posts_with("what else there is to say"));
+    assert_eq!((post.len(), comment.len()), (1, 1));
+    assert_eq!(post[0].reply_to, None);
+    assert_eq!(comment[0].reply_to.as_ref(), Some(&post[0].id), "it stands below the post");
+    if let Some(delete) = stage.platform.delete() {
+        stage.ok(delete.delete(&actor.cx(), &published[1].1).await);
+        assert_eq!(stage.posts_with("what else there is to say").len(), 0);
+        assert_eq!(stage.posts_with("what it is about").len(), 1, "the post stays");
+    }
+}
+
+async fn edit_twice(stage: &Stage) {
+    let actor = stage.actor().await;
+    let edit = stage.platform.edit().expect("the skip says so");
+    let published = stage.ok(actor.publish_all(&stage.content("before the edit")).await);
+    let (post, receipt) = &published[0];
+    let new = actor.post(&stage.content("after the edit"));
+    stage.ok(edit.can(post, &new));
+    for _ in 0..2 {
+        let changed = stage.ok(edit.edit(&actor.cx(), receipt, &new).await);
+        assert_eq!(changed.id, receipt.id, "it is the same post");
+        assert_eq!(stage.posts_with("after the edit").len(), 1);
+        assert_eq!(stage.timeline().len(), 1);
+    }
 }
 
 async fn whoami(stage: &Stage) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 use xpost::draft::{self, Form, Poll, Visibility};
 use xpost::media::Card;
-use xpost::platform::{Content, ContentPost, MediaUse, Reference};
+use xpost::platform::{Content, ContentPost, MediaUse, Place, Reference};
 
 use super::pictures;
 use super::stage;
@@ -38,6 +38,18 @@ fn field(content: &mut Content, name: &str, value: &str, home: &Path) -> Result<
         "poll" => content.poll = Some(read::<Poll>(json_or_text(value))?),
         "reply_to" => content.reply_to = Some(Reference::Url(value.to_string())),
         "quote" => content.quote = Some(Reference::Url(value.to_string())),
+        "comment" => content.comment = Some(draft::body(value, Form::Markdown).remove(0).text),
+        "zone" => content.zone = value.to_string(),
+        "location" => {
+            let place = json_or_text(value);
+            let text = |key: &str| place[key].as_str().map(str::to_string);
+            content.location = Some(Place {
+                name: text("name"),
+                lat: place["lat"].as_f64(),
+                lon: place["lon"].as_f64(),
+                id: text("id"),
+            });
+        }
         "card" => {
             let card = json_or_text(value);
             let part = |key: &str| card[key].as_str().unwrap_or_default().to_string();

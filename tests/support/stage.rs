@@ -12,10 +12,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 use url::Url;
 use uuid::Uuid;
+use xpost::host::Hosted;
+use xpost::media::Media;
 use xpost::mock;
 use xpost::net::{Door, DoorOptions, Effect, Fault, Kind, Rate, Redactor};
 use xpost::platform::{
-    AccountInfo, Ask, Content, ContentPost, Cx, Limits, MediaUse, Platform, Post, Ready, Receipt, Rendered, Sink,
+    AccountInfo, Ask, Content, ContentPost, Cx, Limits, MediaUse, Platform, Post, Ready, Receipt, Rendered, Sink, Title,
 };
 use xpost::text::Text;
 use xpost::twin::{Seen, Server, ServerOptions, Twin};
@@ -75,6 +77,10 @@ impl Sink for Memory {
     async fn remember_upload(&self, sha: &str, kind: &str, remote: &Value, _until: DateTime<Utc>) -> Result<(), Fault> {
         self.uploads.lock().unwrap().insert((sha.to_string(), kind.to_string()), remote.clone());
         Ok(())
+    }
+    async fn public_url(&self, media: &Media) -> Result<Hosted, Fault> {
+        let url = format!("https://files.example/{}/{}", &media.sha256[..12], media.name);
+        Ok(Hosted { url: url.into(), until: Utc::now() + chrono::Duration::days(1) })
     }
     fn progress(&self, what: &str) {
         self.said.lock().unwrap().push(what.to_string());
@@ -186,14 +192,28 @@ impl Stage {
         }
     }
 
-    /// A draft of one post.
+    /// A draft of one post, with a title and a picture or film where the network demands them.
     pub fn content(&self, text: &str) -> Content {
-        content(text)
+        let spec = self.platform.spec();
+        let mut content = content(text);
+        if matches!(spec.title_rule, Title::Native { required: true, .. }) {
+            content.title = Some("A title".into());
+        }
+        if spec.media.required {
+            let end = match spec.media.image {
+                None => "mp4",
+                Some(rule) if rule.mimes.contains(&"image/png") => "png",
+                Some(_) => "jpg",
+            };
+            let media = pictures::media(self.home.path(), &format!("crab.{end}"));
+            content.posts[0].media.push(MediaUse { media, alt: Some("a crab".into()), extras: Default::default() });
+        }
+        content
     }
 
     /// A draft of one post with so many pictures, each with an alt text of its own that holds `text`.
     pub fn with_pictures(&self, text: &str, pictures: usize) -> Content {
-        let mut content = content(text);
+        let mut content = self.content(text);
         let rule = self.platform.spec().media.image.expect("only for platforms with images");
         let end = if rule.mimes.contains(&"image/png") { "png" } else { "jpg" };
         content.posts[0].media = (0..pictures)
