@@ -45,6 +45,7 @@ networks! {
     discord,
     feed,
     mastodon,
+    ok,
     telegram,
     vk,
     webhook,

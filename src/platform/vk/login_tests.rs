@@ -12,6 +12,8 @@ use crate::net::{Door, DoorOptions, Kind, Redactor, Request};
 use crate::platform::stage::{Stage, content};
 use crate::text::Text;
 
+const NET: &dyn Platform = &Network;
+
 /// Goes where he is sent, agrees, and pastes the address that he lands on, bent as the test wants.
 struct Ann {
     bend: fn(String) -> String,
@@ -59,7 +61,7 @@ async fn an_older_app_logs_a_user_in_who_posts_to_what_he_edits() {
     assert_eq!(grant.facts.access_ends, None, "`expires_in` is 0: it does not end");
     *stage.secrets.write().unwrap() = grant.to_keep();
     stage.account.settings = json!({});
-    let offers = Network.targets().unwrap().targets(&stage.cx()).await.unwrap();
+    let offers = NET.targets().unwrap().targets(&stage.cx()).await.unwrap();
     let offers: Vec<(&str, Value)> = offers.iter().map(|one| (one.name.as_str(), one.settings["group"].clone())).collect();
     assert_eq!(offers, [("ann-twin-0", Value::Null), ("xpost-twin-0", json!("200000000"))]);
     stage.discover().await;

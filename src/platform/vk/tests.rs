@@ -11,6 +11,8 @@ use crate::platform::{Content, Found, Place};
 use crate::text::Text;
 use crate::twin::{Inject, What};
 
+const NET: &dyn Platform = &Network;
+
 fn plain(text: &str) -> Content {
     content(vec![(Text::plain(text), Vec::new())])
 }
@@ -125,10 +127,10 @@ async fn a_key_alone_posts_text_and_says_at_check_what_it_cannot() {
     assert!(problem(&stage, &poll).contains("cannot post polls"));
     assert!(problem(&stage, &with(plain("x"), "signed", json!(true))).contains("user_token"));
     let before = stage.server.log().len();
-    let fault = Network.delete().unwrap().delete(&stage.cx(), &receipts[0]).await.unwrap_err();
+    let fault = NET.delete().unwrap().delete(&stage.cx(), &receipts[0]).await.unwrap_err();
     assert_eq!(fault.kind, Kind::Unsupported);
     assert!(fault.message.contains("by hand at https://vk.com/wall-200000000_1"), "{fault}");
-    let find = Network.find().unwrap();
+    let find = NET.find().unwrap();
     let post = &stage.posts(&plain("hello"))[0];
     assert_eq!(find.find(&stage.cx(), post, &Value::Null, post.created).await.unwrap(), Found::Unsure);
     assert_eq!(stage.server.log().len(), before, "nothing was asked that is known to be refused");
@@ -196,7 +198,7 @@ async fn media_of_all_kinds_go_out_in_order_with_a_poll() {
     // what stays is said again, what is gone is gone
     let mut new = stage.posts(&plain("another text https://example.org")).remove(0);
     new.payload["params"]["mute_notifications"] = json!(1);
-    let edited = Network.edit().unwrap().edit(&stage.cx(), &receipts[0], &new).await.unwrap();
+    let edited = NET.edit().unwrap().edit(&stage.cx(), &receipts[0], &new).await.unwrap();
     assert_eq!(edited, receipts[0]);
     let seen = &stage.timeline()[0];
     assert_eq!((seen.text.as_str(), seen.media.len()), ("another text https://example.org", 4));
@@ -242,13 +244,13 @@ async fn a_post_that_waits_is_found_edited_and_deleted_where_it_waits() {
     let fault = stage.publish(&draft).await.unwrap_err();
     assert_eq!((fault.kind, fault.code.as_deref()), (Kind::Rejected, Some("214")));
     let post = stage.posts(&draft).remove(0);
-    let found = Network.find().unwrap().find(&stage.cx(), &post, &Value::Null, chrono::Utc::now()).await.unwrap();
+    let found = NET.find().unwrap().find(&stage.cx(), &post, &Value::Null, chrono::Utc::now()).await.unwrap();
     assert!(matches!(&found, Found::Yes(same) if same.id == receipt.id), "{found:?}");
     let sooner = with(plain("sooner"), "publish_at", json!((at - TimeDelta::hours(1)).to_rfc3339()));
     let new = stage.posts(&sooner).remove(0);
-    let edited = Network.edit().unwrap().edit(&stage.cx(), &receipt, &new).await.unwrap();
+    let edited = NET.edit().unwrap().edit(&stage.cx(), &receipt, &new).await.unwrap();
     assert_eq!(edited.extra["publish_date"], json!((at - TimeDelta::hours(1)).timestamp()));
-    Network.delete().unwrap().delete(&stage.cx(), &edited).await.unwrap();
+    NET.delete().unwrap().delete(&stage.cx(), &edited).await.unwrap();
     assert_eq!(stage.timeline().len(), 0);
 }
 
@@ -261,7 +263,7 @@ async fn a_comment_whose_answer_was_lost_is_found() {
     let since = chrono::Utc::now();
     let root = stage.publish_one(&posts[0]).await.unwrap();
     posts[1].root = Some(root);
-    let find = Network.find().unwrap();
+    let find = NET.find().unwrap();
     assert_eq!(find.find(&stage.cx(), &posts[1], &Value::Null, since).await.unwrap(), Found::No);
     stage.server.inject(Inject::new(What::Truncated).path("wall.createComment"));
     let fault = stage.publish_one(&posts[1]).await.unwrap_err();
@@ -270,10 +272,10 @@ async fn a_comment_whose_answer_was_lost_is_found() {
     assert_eq!(stage.publish_one(&posts[1]).await.unwrap(), receipt, "the same key is the same comment");
     let mut changed = posts[1].clone();
     changed.payload["params"]["message"] = json!("changed");
-    Network.edit().unwrap().edit(&stage.cx(), &receipt, &changed).await.unwrap();
+    NET.edit().unwrap().edit(&stage.cx(), &receipt, &changed).await.unwrap();
     assert_eq!(stage.timeline()[1].text, "changed");
     for _ in 0..2 {
-        Network.delete().unwrap().delete(&stage.cx(), &receipt).await.unwrap();
+        NET.delete().unwrap().delete(&stage.cx(), &receipt).await.unwrap();
     }
     assert_eq!(stage.timeline().len(), 1);
 }
