@@ -17,11 +17,16 @@ const NET: &dyn Platform = &Network;
 
 /// Goes where he is sent, agrees, and pastes the address that he lands on, bent as the test wants.
 struct Ann {
+    mirror: String,
     bend: fn(String) -> String,
     sent_to: Mutex<String>,
 }
 
-const STRAIGHT: Ann = Ann { bend: |address| address, sent_to: Mutex::new(String::new()) };
+impl Ann {
+    fn new(stage: &Stage) -> Ann {
+        Ann { mirror: stage.server.url(), bend: |address| address, sent_to: Mutex::default() }
+    }
+}
 
 #[async_trait]
 impl Person for Ann {
@@ -33,7 +38,8 @@ impl Person for Ann {
     }
     fn enter_code(&self, _: &str, _: &str, _: Option<&str>, _: DateTime<Utc>) {}
     async fn ask(&self, _: &str, _: bool) -> Result<SecretString, Fault> {
-        let door = Door::new(DoorOptions::default(), Redactor::default()).unwrap();
+        let options = DoorOptions { mirror: Some(self.mirror.parse().unwrap()), ..DoorOptions::default() };
+        let door = Door::new(options, Redactor::default()).unwrap();
         let address = self.sent_to.lock().unwrap().clone();
         let answer = door.send(Request::get(address)).await.unwrap();
         let landed = answer.header("location").map_or_else(|| answer.reason(), str::to_string);
@@ -61,7 +67,7 @@ fn hello() -> crate::platform::Content {
 async fn a_login_by_browser_signs_with_what_it_was_given() {
     for redirect in REDIRECTS {
         let mut stage = Stage::new(&Network, 0);
-        let grant = enter(&stage, &STRAIGHT, redirect, twin::APP_SECRET).await.unwrap();
+        let grant = enter(&stage, &Ann::new(&stage), redirect, twin::APP_SECRET).await.unwrap();
         let left = grant.facts.access_ends.unwrap() - Utc::now();
         assert!((29..=30).contains(&left.num_days()), "LONG_ACCESS_TOKEN: {left}");
         *stage.secrets.write().unwrap() = grant.to_keep();
@@ -98,7 +104,7 @@ async fn a_login_by_browser_signs_with_what_it_was_given() {
 #[tokio::test]
 async fn rights_that_ok_did_not_give_are_named() {
     let mut stage = Stage::new(&Network, 0);
-    let narrow = Ann { bend: |address| address.replace("GROUP_CONTENT%3B", ""), ..STRAIGHT };
+    let narrow = Ann { bend: |address| address.replace("GROUP_CONTENT%3B", ""), ..Ann::new(&stage) };
     let grant = enter(&stage, &narrow, REDIRECTS[1], twin::APP_SECRET).await.unwrap();
     *stage.secrets.write().unwrap() = grant.to_keep();
     stage.discover().await;
@@ -110,10 +116,10 @@ async fn rights_that_ok_did_not_give_are_named() {
 #[tokio::test]
 async fn what_ok_refuses_at_the_login_is_said() {
     let stage = Stage::new(&Network, 0);
-    let fault = enter(&stage, &STRAIGHT, REDIRECTS[1], "another secret").await.unwrap_err();
+    let fault = enter(&stage, &Ann::new(&stage), REDIRECTS[1], "another secret").await.unwrap_err();
     assert!(fault.kind == Kind::Auth || fault.kind == Kind::Rejected, "{fault:?}");
-    assert!(enter(&stage, &STRAIGHT, "https://example.org/elsewhere", twin::APP_SECRET).await.is_err());
-    let twice = Ann { bend: |address| address.replace("LONG_ACCESS_TOKEN", "EVERYTHING"), ..STRAIGHT };
+    assert!(enter(&stage, &Ann::new(&stage), "https://example.org/elsewhere", twin::APP_SECRET).await.is_err());
+    let twice = Ann { bend: |address| address.replace("LONG_ACCESS_TOKEN", "EVERYTHING"), ..Ann::new(&stage) };
     assert_eq!(enter(&stage, &twice, REDIRECTS[1], twin::APP_SECRET).await.unwrap_err().kind, Kind::Auth);
 }
 

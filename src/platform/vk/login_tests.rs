@@ -16,12 +16,17 @@ const NET: &dyn Platform = &Network;
 
 /// Goes where he is sent, agrees, and pastes the address that he lands on, bent as the test wants.
 struct Ann {
+    mirror: String,
     bend: fn(String) -> String,
     back: fn(String) -> String,
     sent_to: Mutex<String>,
 }
 
-const STRAIGHT: Ann = Ann { bend: |address| address, back: |address| address, sent_to: Mutex::new(String::new()) };
+impl Ann {
+    fn new(stage: &Stage) -> Ann {
+        Ann { mirror: stage.server.url(), bend: |address| address, back: |address| address, sent_to: Mutex::default() }
+    }
+}
 
 #[async_trait]
 impl Person for Ann {
@@ -33,7 +38,8 @@ impl Person for Ann {
     }
     fn enter_code(&self, _: &str, _: &str, _: Option<&str>, _: DateTime<Utc>) {}
     async fn ask(&self, _: &str, _: bool) -> Result<SecretString, Fault> {
-        let door = Door::new(DoorOptions::default(), Redactor::default()).unwrap();
+        let options = DoorOptions { mirror: Some(self.mirror.parse().unwrap()), ..DoorOptions::default() };
+        let door = Door::new(options, Redactor::default()).unwrap();
         let address = self.sent_to.lock().unwrap().clone();
         let answer = door.send(Request::get(address)).await.unwrap();
         let landed = answer.header("location").map_or_else(|| answer.reason(), str::to_string);
@@ -57,7 +63,7 @@ async fn enter(stage: &Stage, ann: &Ann, secret: &str) -> Result<Grant, Fault> {
 #[tokio::test]
 async fn an_older_app_logs_a_user_in_who_posts_to_what_he_edits() {
     let mut stage = Stage::new(&Network, 0);
-    let grant = enter(&stage, &STRAIGHT, CLIENT_SECRET).await.unwrap();
+    let grant = enter(&stage, &Ann::new(&stage), CLIENT_SECRET).await.unwrap();
     assert_eq!(grant.facts.access_ends, None, "`expires_in` is 0: it does not end");
     *stage.secrets.write().unwrap() = grant.to_keep();
     stage.account.settings = json!({});
@@ -85,18 +91,18 @@ async fn an_older_app_logs_a_user_in_who_posts_to_what_he_edits() {
 #[tokio::test]
 async fn what_vk_refuses_at_the_login_is_said() {
     let stage = Stage::new(&Network, 0);
-    let fault = enter(&stage, &STRAIGHT, "another-protected-key").await.unwrap_err();
+    let fault = enter(&stage, &Ann::new(&stage), "another-protected-key").await.unwrap_err();
     assert!(matches!(fault.kind, Kind::Auth | Kind::Rejected | Kind::Forbidden), "{fault:?}");
-    let elsewhere = Ann { bend: |address| address.replace("xpost&", "other&"), ..STRAIGHT };
+    let elsewhere = Ann { bend: |address| address.replace("xpost&", "other&"), ..Ann::new(&stage) };
     assert!(enter(&stage, &elsewhere, CLIENT_SECRET).await.is_err(), "a redirect that is not registered");
-    let stolen = Ann { back: |address| address.replace("state=", "state=x"), ..STRAIGHT };
+    let stolen = Ann { back: |address| address.replace("state=", "state=x"), ..Ann::new(&stage) };
     assert_eq!(enter(&stage, &stolen, CLIENT_SECRET).await.unwrap_err().kind, Kind::Auth);
 }
 
 #[tokio::test]
 async fn a_token_that_may_not_upload_is_known_when_a_draft_is_checked() {
     let mut stage = Stage::new(&Network, 0);
-    let narrow = Ann { bend: |address| address.replace("photos%2C", "").replace("%2Cdocs", ""), ..STRAIGHT };
+    let narrow = Ann { bend: |address| address.replace("photos%2C", "").replace("%2Cdocs", ""), ..Ann::new(&stage) };
     let grant = enter(&stage, &narrow, CLIENT_SECRET).await.unwrap();
     *stage.secrets.write().unwrap() = grant.to_keep();
     stage.account.settings = json!({});

@@ -1,3 +1,4 @@
+use aws_lc_rs::digest::{SHA256, digest};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
@@ -209,6 +210,7 @@ async fn an_upload_that_vk_forgot_begins_again() {
     let stage = both().await;
     let draft = content(vec![(Text::plain("x"), vec![stage.file("a.png", "image/png", 50, None)])]);
     let mut post = stage.posts(&draft).remove(0);
+    post.media[0].media.sha256 = crate::draft::hex(digest(&SHA256, &[7; 50]).as_ref());
     let photo = json!({"server": 626_627, "photo": "[{\"size\":50}]", "hash": "of yesterday"});
     let now = chrono::Utc::now();
     // as a killed run leaves it: uploaded, not saved
