@@ -30,7 +30,7 @@ pub(super) async fn publish(cx: &Cx<'_>, post: &Post, ready: &Value) -> Result<R
 fn attachment(post: &Post, ready: &Value) -> Result<String, Fault> {
     let mut attachment = post.payload["attachment"].clone();
     let blocks = attachment["media"].as_array_mut().ok_or_else(|| Fault::local("the planned request has no `attachment`"))?;
-    for one in blocks.iter_mut().filter_map(|block| block["list"].as_array_mut()).flatten() {
+    for one in blocks.iter_mut().filter_map(|block| block.get_mut("list")?.as_array_mut()).flatten() {
         let Some(index) = one["upload"].as_u64() else { continue };
         let token = ready.get(index as usize).and_then(Value::as_str);
         let token = token.ok_or_else(|| Fault::local(format!("upload {} of the post is not there", index + 1)))?;
@@ -163,18 +163,15 @@ impl Delete for Network {
 #[async_trait]
 impl Edit for Network {
     fn can(&self, old: &Post, new: &Post) -> Result<(), String> {
-        let files = |post: &Post| post.media.iter().map(|one| one.media.sha256.clone()).collect::<Vec<_>>();
         let poll = |post: &Post| {
             let blocks = post.payload["attachment"]["media"].as_array().cloned().unwrap_or_default();
             blocks.into_iter().find(|block| block["type"] == "poll")
         };
-        if files(old) != files(new) {
-            return Err("its pictures and films cannot be changed".into());
-        }
+        old.same_media(new)?;
         if poll(old) != poll(new) {
             return Err("its poll cannot be changed: the votes would be lost".into());
         }
-        if !files(old).is_empty() {
+        if !old.media.is_empty() {
             // the tokens of uploads are good for one topic
             return Err("OK takes the pictures of a topic anew with every change, and theirs are used up; delete it and post again".into());
         }
@@ -183,7 +180,14 @@ impl Edit for Network {
 
     async fn edit(&self, cx: &Cx<'_>, receipt: &Receipt, post: &Post) -> Result<Receipt, Fault> {
         let mut all = place(cx, receipt)?;
-        all.extend(params([("attachment", attachment(post, &Value::Null)?)]));
+        let mut post = post.clone();
+        // what was shown cannot wait again
+        if receipt.extra.get("publish_at").is_none()
+            && let Some(attachment) = post.payload["attachment"].as_object_mut()
+        {
+            attachment.remove("publishAtMs");
+        }
+        all.extend(params([("attachment", attachment(&post, &Value::Null)?)]));
         let said = write(cx, "mediatopic.edit", all).await?;
         if said.done() {
             return Ok(receipt.clone());

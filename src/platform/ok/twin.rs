@@ -419,6 +419,9 @@ fn attachment(params: &Params) -> Result<Value, Refused> {
     let blocks = value["media"].as_array().filter(|blocks| !blocks.is_empty());
     for block in blocks.ok_or_else(|| param("media is empty"))? {
         let text = |key: &str| block[key].as_str().unwrap_or_default();
+        if block.as_object().is_some_and(|fields| fields.values().any(Value::is_null)) {
+            return Err(param(&format!("null in media of type '{}'", text("type"))));
+        }
         let good = match text("type") {
             "text" => !text("text").trim().is_empty() && text("text").encode_utf16().count() <= LONGEST,
             "link" => text("url").starts_with("https://") || text("url").starts_with("http://"),

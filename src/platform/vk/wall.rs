@@ -257,10 +257,7 @@ fn gone(said: Result<api::Said, Fault>) -> Result<bool, Fault> {
 #[async_trait]
 impl Edit for Network {
     fn can(&self, old: &Post, new: &Post) -> Result<(), String> {
-        let files = |post: &Post| post.media.iter().map(|one| one.media.sha256.clone()).collect::<Vec<_>>();
-        if files(old) != files(new) {
-            return Err("its pictures and films cannot be changed".into());
-        }
+        old.same_media(new)?;
         if old.payload["poll"] != new.payload["poll"] {
             return Err("its poll cannot be changed".into());
         }
