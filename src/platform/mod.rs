@@ -45,7 +45,9 @@ networks! {
     discord,
     feed,
     mastodon,
+    ok,
     telegram,
+    vk,
     webhook,
 }
 
