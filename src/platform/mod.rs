@@ -45,6 +45,8 @@ networks! {
     discord,
     feed,
     mastodon,
+    mattermost,
+    slack,
     telegram,
     webhook,
 }
