@@ -58,13 +58,16 @@ pub(super) fn is_id(text: &str) -> bool {
 
 /// Whether this can be the name of a team or channel in an address.
 pub(super) fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte))
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte))
 }
 
 /// The post of a permanent link: `https://chat.example.org/team/pl/ID`.
 pub(super) fn post_at(url: &str) -> Result<String, String> {
     let wrong = || {
-        format!("`{url}` is not the address of a Mattermost post; copy it there (three dots, Copy Link), it looks like `https://chat.example.org/team/pl/…`")
+        format!(
+            "`{url}` is not the address of a Mattermost post; copy it there (three dots, Copy Link), it looks like `https://chat.example.org/team/pl/…`"
+        )
     };
     let parsed = url::Url::parse(url.trim()).ok().filter(|parsed| matches!(parsed.scheme(), "https" | "http"));
     let parsed = parsed.ok_or_else(wrong)?;

@@ -202,7 +202,8 @@ fn code_end(text: &str, fence: usize) -> Option<usize> {
 /// Whether what follows an `&` would be read as a character.
 fn entity(text: &str) -> bool {
     let name = text.strip_prefix('#').unwrap_or(text);
-    name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').is_some_and(|end| end > 0 && name[end..].starts_with(';'))
+    name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .is_some_and(|end| end > 0 && name[end..].starts_with(';'))
 }
 
 /// Whether what follows an `@` is the name of a crowd.

@@ -14,7 +14,10 @@ pub(super) fn explain(answer: &Answer) -> Option<Fault> {
     let Some(id) = value["id"].as_str().filter(|id| id.contains('.')) else {
         // a page: another path, or somebody's login before the server
         if answer.status == 404 && !value.is_object() {
-            fault.message = format!("{}; is there a Mattermost at this address? the account's `server` and `path` say where", fault.message);
+            fault.message = format!(
+                "{}; is there a Mattermost at this address? the account's `server` and `path` say where",
+                fault.message
+            );
         }
         return Some(fault);
     };
@@ -26,7 +29,9 @@ pub(super) fn explain(answer: &Answer) -> Option<Fault> {
         "api.context.permissions.app_error" => {
             (Kind::Forbidden, "add the account or bot to the team and the channel, and let it post there")
         }
-        "api.context.mfa_required.app_error" => (Kind::Auth, "the server wants a second factor from this account; use a bot"),
+        "api.context.mfa_required.app_error" => {
+            (Kind::Auth, "the server wants a second factor from this account; use a bot")
+        }
         "api.user.check_user_access_token.app_error" | "app.user_access_token.invalid_or_missing" => {
             (Kind::Auth, "the token is not good any more; run `xpost account add` again")
         }
@@ -40,7 +45,9 @@ pub(super) fn explain(answer: &Answer) -> Option<Fault> {
         | "api.post.post_priority.priority_post_only_allowed_for_root_post.request_error"
         | "api.post.post_priority.urgent_persistent_notification_post.request_error"
         | "api.post.post_priority.min_recipients_persistent_notification_post.request_error"
-        | "license_error.feature_unavailable" => (fault.kind, "leave the option out, or ask the server's administrator"),
+        | "license_error.feature_unavailable" => {
+            (fault.kind, "leave the option out, or ask the server's administrator")
+        }
         _ => (fault.kind, ""),
     };
     fault.kind = kind;

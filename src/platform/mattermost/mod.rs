@@ -4,6 +4,7 @@
 //! among its properties, by which it is found again. A webhook can neither repeat nor read: at most once.
 
 mod api;
+mod change;
 mod channels;
 mod encode;
 mod explain;
@@ -17,7 +18,7 @@ mod upload;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::Utc;
+use aws_lc_rs::digest::{SHA256, digest};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -29,6 +30,7 @@ use super::{
     Platform, Post, Profile, Ready, Receipt, Reference, Repeat, Server, Spec, Targets, TextRule, Title, TwinAccount,
     VideoRule, payload_error,
 };
+use crate::draft::hex;
 use crate::login::{Flow, Login, Secrets, Typed};
 use crate::net::{Answer, Fault, Kind, Method, Request};
 use crate::text::{Markup, Unit};
@@ -85,7 +87,12 @@ static SPEC: Spec = Spec {
             required: false,
             help: "where the server is not at the root of its host: `/mattermost`",
         },
-        Field { name: "username", kind: FieldKind::Text, required: false, help: "another name for the webhook's posts" },
+        Field {
+            name: "username",
+            kind: FieldKind::Text,
+            required: false,
+            help: "another name for the webhook's posts",
+        },
         Field {
             name: "icon_url",
             kind: FieldKind::Text,
@@ -130,14 +137,24 @@ static SPEC: Spec = Spec {
             required: false,
             help: "the server shows it then: `2026-12-01 09:00` (Mattermost 10.3 and later, with a token; one post)",
         },
-        Field { name: "username", kind: FieldKind::Text, required: false, help: "another name for this post (webhook)" },
+        Field {
+            name: "username",
+            kind: FieldKind::Text,
+            required: false,
+            help: "another name for this post (webhook)",
+        },
         Field {
             name: "icon_url",
             kind: FieldKind::Text,
             required: false,
             help: "the address of another picture for this post (webhook)",
         },
-        Field { name: "icon_emoji", kind: FieldKind::Text, required: false, help: "an emoji as its picture, `crab` (webhook)" },
+        Field {
+            name: "icon_emoji",
+            kind: FieldKind::Text,
+            required: false,
+            help: "an emoji as its picture, `crab` (webhook)",
+        },
     ],
     text: TextRule {
         markup: Markup::Markdown,
@@ -213,7 +230,11 @@ fn whole_token(secrets: &Secrets) -> Result<(), String> {
         return Err("this is an address, not a token; a webhook goes with `--with webhook`".into());
     }
     let good = token.len() >= 20 && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    if good { Ok(()) } else { Err("the token has the wrong shape; copy the Access Token whole, not the Token ID".into()) }
+    if good {
+        Ok(())
+    } else {
+        Err("the token has the wrong shape; copy the Access Token whole, not the Token ID".into())
+    }
 }
 
 /// Looks at a webhook's address before anything is sent to it.
@@ -376,7 +397,10 @@ impl Platform for Network {
             // no request would be harmless, so this checks only what can be checked here
             let hook = hook(cx)?;
             let host = hook.origin.split_once("://").map_or(hook.origin.as_str(), |(_, host)| host);
-            return Ok(Profile { id: format!("webhook {}", cx.account.name), handle: format!("a webhook of {host}"), url: None });
+            // its only name is its secret
+            let print = digest(&SHA256, hook.path.expose_secret().as_bytes());
+            let id = format!("webhook {}", hex(&print.as_ref()[..8]));
+            return Ok(Profile { id, handle: format!("a webhook of {host}"), url: None });
         }
         let user: User = cx.call(request(cx, Method::GET, "/users/me")?).await?.json()?;
         if setting(cx.account, "channel").is_none() {
@@ -398,7 +422,8 @@ impl Platform for Network {
         let config = cx.call(request(cx, Method::GET, "/config/client")?.query("format", "old")).await?;
         let config: Value = config.json()?;
         // all of it is texts
-        let number = |key: &str| config[key].as_str().and_then(|text| text.parse::<u64>().ok()).filter(|number| *number > 0);
+        let number =
+            |key: &str| config[key].as_str().and_then(|text| text.parse::<u64>().ok()).filter(|number| *number > 0);
         let flag = |key: &str| config[key].as_str().and_then(|text| text.parse::<bool>().ok());
         let mut about = json!({
             "user_id": user.id,
@@ -468,62 +493,6 @@ impl Platform for Network {
 
     fn setup(&self) -> &'static str {
         include_str!("setup.md")
-    }
-}
-
-#[async_trait]
-impl Delete for Network {
-    async fn delete(&self, cx: &Cx<'_>, receipt: &Receipt) -> Result<(), Fault> {
-        not_a_webhooks(cx, "take back")?;
-        if receipt.extra["scheduled_at"].is_i64() {
-            return match cx.call(request(cx, Method::DELETE, &format!("/posts/schedule/{}", receipt.id))?).await {
-                Err(fault) if fault.status == Some(404) => match receipt.extra["scheduled_at"].as_i64() {
-                    Some(at) if at <= Utc::now().timestamp_millis() => {
-                        let why = "its time has come, and the post has another id now; delete it in Mattermost";
-                        Err(Fault { message: format!("{why} ({})", fault.message), ..fault })
-                    }
-                    _ => Ok(()),
-                },
-                result => result.map(drop),
-            };
-        }
-        let path = format!("/posts/{}", receipt.id);
-        match cx.call(request(cx, Method::DELETE, &path)?).await {
-            Err(fault) if fault.status == Some(404) => Ok(()),
-            // of a post that is not there the server says that one may not delete it
-            Err(fault) if fault.kind == Kind::Forbidden => match cx.call(request(cx, Method::GET, &path)?).await {
-                Err(gone) if gone.status == Some(404) => Ok(()),
-                _ => Err(fault),
-            },
-            result => result.map(drop),
-        }
-    }
-}
-
-#[async_trait]
-impl Edit for Network {
-    fn can(&self, old: &Post, new: &Post) -> Result<(), String> {
-        let files = |post: &Post| post.media.iter().map(|one| one.media.sha256.clone()).collect::<Vec<_>>();
-        if files(old) != files(new) {
-            return Err("its files cannot be changed".into());
-        }
-        let (old, new) = (&old.payload["body"], &new.payload["body"]);
-        if old["scheduled_at"].is_i64() || new["scheduled_at"].is_i64() {
-            return Err("a post that waits for its time cannot be changed; delete it and post it anew".into());
-        }
-        match old["props"] == new["props"] && old["metadata"] == new["metadata"] {
-            true => Ok(()),
-            false => Err("its attachments and its priority cannot be changed".into()),
-        }
-    }
-
-    async fn edit(&self, cx: &Cx<'_>, receipt: &Receipt, post: &Post) -> Result<Receipt, Fault> {
-        not_a_webhooks(cx, "change")?;
-        let body = json!({"message": post.payload["body"]["message"]});
-        let path = format!("/posts/{}/patch", receipt.id);
-        let answer = cx.call(request(cx, Method::PUT, &path)?.json(body)).await?;
-        answer.json::<Value>()?["id"].as_str().ok_or_else(|| payload_error(&answer, "id"))?;
-        Ok(receipt.clone())
     }
 }
 
@@ -627,15 +596,6 @@ async fn seen(cx: &Cx<'_>) -> Result<(Channel, Option<Team>), Fault> {
     Ok((channel, Some(team)))
 }
 
-fn not_a_webhooks(cx: &Cx<'_>, what: &str) -> Result<(), Fault> {
-    match kind(cx) {
-        Mode::Token => Ok(()),
-        Mode::Webhook => {
-            Err(Fault::new(Kind::Unsupported, format!("a webhook cannot {what} what it posted; do that in Mattermost")))
-        }
-    }
-}
-
 /// Where the server is: its origin and, if it is not at the root, the path.
 fn site(cx: &Cx<'_>) -> String {
     let path = setting(cx.account, "path").unwrap_or_default();
@@ -652,7 +612,10 @@ fn request(cx: &Cx<'_>, method: Method, path: &str) -> Result<Request, Fault> {
 /// The account's webhook.
 fn hook(cx: &Cx<'_>) -> Result<Hook, Fault> {
     let hook = api::hook(&cx.secret("webhook")?).map_err(|why| {
-        Fault::new(Kind::Auth, format!("the `webhook` of account `{}`: {why}; then run `xpost account add` again", cx.account.name))
+        Fault::new(
+            Kind::Auth,
+            format!("the `webhook` of account `{}`: {why}; then run `xpost account add` again", cx.account.name),
+        )
     })?;
     if hook.origin != cx.account.server {
         return Err(Fault::local(format!(

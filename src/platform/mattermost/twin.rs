@@ -4,7 +4,10 @@
 use chrono::{DateTime, Duration, TimeZone, Utc};
 use serde_json::{Value, json};
 
-use super::twin_server::{CLOSED, HOST, MAX_FILE, MAX_POST, OPEN, ORIGIN, TEAM, TEAM_NAME, channel, config, describe, hook, id, me, team, user, who};
+use super::twin_server::{
+    CLOSED, HOST, MAX_FILE, MAX_POST, OPEN, ORIGIN, TEAM, TEAM_NAME, channel, config, describe, hook, id, me, team,
+    user, who,
+};
 use crate::draft::{Form, body};
 use crate::twin::{Incoming, Reply, Seen, SeenMedia, Twin};
 
@@ -201,12 +204,17 @@ impl Mattermost {
     fn create(&mut self, request: &Incoming, n: usize) -> Result<Reply, Refused> {
         let given = request.json();
         if !given.is_object() {
-            return Err(refuse(400, "api.context.invalid_body_param.app_error", "Invalid or missing post in request body."));
+            return Err(refuse(
+                400,
+                "api.context.invalid_body_param.app_error",
+                "Invalid or missing post in request body.",
+            ));
         }
         let channel = Mattermost::place(&given, n)?;
         let now = Utc::now();
         let pending = given["pending_post_id"].as_str().unwrap_or_default();
-        let known = |post: &&Post| !pending.is_empty() && post.pending == pending && post.n == n && now - post.at < PENDING;
+        let known =
+            |post: &&Post| !pending.is_empty() && post.pending == pending && post.n == n && now - post.at < PENDING;
         if let Some(post) = self.posts.iter().find(known) {
             return Ok(Reply::json(201, &json_of(post)));
         }
@@ -214,7 +222,9 @@ impl Mattermost {
         let priority = &given["metadata"]["priority"];
         if !priority.is_null() {
             let level = priority["priority"].as_str().unwrap_or_default();
-            let refused = |what: &str| refuse(400, &format!("api.post.post_priority.{what}.request_error"), "Priority cannot be set.");
+            let refused = |what: &str| {
+                refuse(400, &format!("api.post.post_priority.{what}.request_error"), "Priority cannot be set.")
+            };
             if !root.is_empty() {
                 return Err(refused("priority_post_only_allowed_for_root_post"));
             }
@@ -234,7 +244,11 @@ impl Mattermost {
         Mattermost::judge(&message)?;
         let wanted: Vec<&str> = given["file_ids"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         if wanted.len() > MOST_FILES {
-            return Err(refuse(400, "model.post.is_valid.file_ids.app_error", "Invalid file ids. Note that uploads are limited to 10 files maximum."));
+            return Err(refuse(
+                400,
+                "model.post.is_valid.file_ids.app_error",
+                "Invalid file ids. Note that uploads are limited to 10 files maximum.",
+            ));
         }
         // ids that are unknown, another's or used are left out without a word
         let mut files = Vec::new();
@@ -247,13 +261,23 @@ impl Mattermost {
         }
         let attached = given["props"]["attachments"].is_array();
         if message.trim().is_empty() && files.is_empty() && !attached {
-            return Err(refuse(400, "api.context.invalid_body_param.app_error", "Invalid or missing message in request body."));
+            return Err(refuse(
+                400,
+                "api.context.invalid_body_param.app_error",
+                "Invalid or missing message in request body.",
+            ));
         }
         let id = self.next("post");
         let at = Utc::now();
         let text = |key: &str| given[key].as_str().unwrap_or_default().to_string();
         let post = Post {
-            id, n, channel, root, message, files, at,
+            id,
+            n,
+            channel,
+            root,
+            message,
+            files,
+            at,
             props: given.get("props").cloned().unwrap_or_else(|| json!({})),
             metadata: given.get("metadata").cloned().unwrap_or_else(|| json!({})),
             pending: text("pending_post_id"),
@@ -267,7 +291,11 @@ impl Mattermost {
     fn patch(&mut self, given: &Value, n: usize, wanted: &str) -> Result<Reply, Refused> {
         let message = given["message"].as_str().map(str::to_string);
         Mattermost::judge(message.as_deref().unwrap_or_default())?;
-        let post = self.posts.iter_mut().find(|post| post.id == wanted && !post.deleted && post.n == n).ok_or_else(forbidden)?;
+        let post = self
+            .posts
+            .iter_mut()
+            .find(|post| post.id == wanted && !post.deleted && post.n == n)
+            .ok_or_else(forbidden)?;
         if let Some(message) = message {
             post.message = message;
         }
@@ -280,22 +308,35 @@ impl Mattermost {
 
     fn file(&mut self, request: &Incoming, n: usize) -> Result<Reply, Refused> {
         let parts = request.multipart();
-        let wanted = parts.iter().find(|part| part.name == "channel_id").map(|part| String::from_utf8_lossy(&part.bytes).into_owned());
+        let wanted = parts
+            .iter()
+            .find(|part| part.name == "channel_id")
+            .map(|part| String::from_utf8_lossy(&part.bytes).into_owned());
         let channel = Mattermost::place(&json!({"channel_id": wanted}), n)?;
         let mut infos = Vec::new();
         for part in parts.iter().filter(|part| part.name == "files" && part.filename.is_some()) {
             let bytes = part.bytes.len() as u64;
             if bytes > MAX_FILE {
-                return Err(refuse(413, "api.file.upload_file.too_large_detailed.app_error", "Unable to upload file. File is too large."));
+                return Err(refuse(
+                    413,
+                    "api.file.upload_file.too_large_detailed.app_error",
+                    "Unable to upload file. File is too large.",
+                ));
             }
             let id = self.next("file");
             let (name, mime) = (part.filename.clone().unwrap_or_default(), part.mime.clone().unwrap_or_default());
             let end = name.rsplit('.').next().unwrap_or_default();
-            infos.push(json!({"id": id, "user_id": user(n), "name": name, "extension": end, "size": bytes, "mime_type": mime}));
+            infos.push(
+                json!({"id": id, "user_id": user(n), "name": name, "extension": end, "size": bytes, "mime_type": mime}),
+            );
             self.files.push(File { id, n, channel: channel.clone(), name, mime, bytes, used: false });
         }
         if infos.is_empty() {
-            return Err(refuse(400, "api.file.upload_file.incorrect_number_of_files.app_error", "Unable to upload files."));
+            return Err(refuse(
+                400,
+                "api.file.upload_file.incorrect_number_of_files.app_error",
+                "Unable to upload files.",
+            ));
         }
         Ok(Reply::json(201, &json!({"file_infos": infos, "client_ids": []})))
     }
@@ -305,7 +346,11 @@ impl Mattermost {
         self.root(given, &channel)?;
         let at = given["scheduled_at"].as_i64().unwrap_or_default();
         if at <= Utc::now().timestamp_millis() {
-            return Err(refuse(400, "model.scheduled_post.is_valid.scheduled_at.app_error", "Invalid scheduled at time."));
+            return Err(refuse(
+                400,
+                "model.scheduled_post.is_valid.scheduled_at.app_error",
+                "Invalid scheduled at time.",
+            ));
         }
         Mattermost::judge(given["message"].as_str().unwrap_or_default())?;
         let id = self.next("later");
@@ -353,7 +398,12 @@ impl Mattermost {
             return Err(refuse(400, "web.incoming_webhook.text.app_error", "No text specified."));
         }
         let mut props = json!({"from_webhook": "true"});
-        for (from, to) in [("username", "override_username"), ("icon_url", "override_icon_url"), ("icon_emoji", "override_icon_emoji"), ("attachments", "attachments")] {
+        for (from, to) in [
+            ("username", "override_username"),
+            ("icon_url", "override_icon_url"),
+            ("icon_emoji", "override_icon_emoji"),
+            ("attachments", "attachments"),
+        ] {
             if let Some(value) = given.get(from) {
                 props[to] = value.clone();
             }
@@ -372,10 +422,16 @@ impl Mattermost {
             extra[key] = value.clone();
         }
         // a thread is flat: each reply is read below the one before
-        let within = |one: &&Post| !one.deleted && !post.root.is_empty() && (one.id == post.root || one.root == post.root) && one.id < post.id;
+        let within = |one: &&Post| {
+            !one.deleted && !post.root.is_empty() && (one.id == post.root || one.root == post.root) && one.id < post.id
+        };
         let above = self.posts.iter().filter(within).max_by_key(|one| one.id.clone());
         let media = post.files.iter().filter_map(|id| self.files.iter().find(|file| file.id == *id));
-        let text = body(&post.message, Form::Markdown).iter().map(|part| part.text.text.clone()).collect::<Vec<_>>().join("\n\n");
+        let text = body(&post.message, Form::Markdown)
+            .iter()
+            .map(|part| part.text.text.clone())
+            .collect::<Vec<_>>()
+            .join("\n\n");
         Seen {
             id: post.id.clone(),
             account: format!("~twin-{}", post.n),
@@ -383,7 +439,9 @@ impl Mattermost {
             text: text.replace('\u{200b}', ""),
             url: Some(format!("{ORIGIN}/{TEAM_NAME}/pl/{}", post.id)),
             reply_to: above.map(|one| one.id.clone()),
-            media: media.map(|file| SeenMedia { mime: file.mime.clone(), bytes: file.bytes, alt: file.name.clone() }).collect(),
+            media: media
+                .map(|file| SeenMedia { mime: file.mime.clone(), bytes: file.bytes, alt: file.name.clone() })
+                .collect(),
             at: Utc.timestamp_millis_opt(post.at.timestamp_millis()).single().unwrap_or(post.at),
             extra,
         }

@@ -68,7 +68,9 @@ pub(super) fn address(base: &str, channel: &str, ts: &str, thread: Option<&str>)
 /// Channel, message and, for a reply, the first message of its thread, of a message's address.
 pub(super) fn message_at(url: &str) -> Result<(String, String, Option<String>), String> {
     let wrong = || {
-        format!("`{url}` is not the address of a Slack message; copy it in Slack (three dots, Copy link), it looks like `https://team.slack.com/archives/C0123456789/p1712345678000100`")
+        format!(
+            "`{url}` is not the address of a Slack message; copy it in Slack (three dots, Copy link), it looks like `https://team.slack.com/archives/C0123456789/p1712345678000100`"
+        )
     };
     let parsed = url::Url::parse(url.trim()).ok().filter(|parsed| matches!(parsed.scheme(), "https" | "http"));
     let parsed = parsed.ok_or_else(wrong)?;

@@ -75,7 +75,9 @@ fn check(blocks: &[Value]) -> Result<(), String> {
         let (what, length, most) = match kind {
             "header" => ("the text", length(&block["text"]["text"]), HEADER),
             "section" => ("the text", length(&block["text"]["text"]), SECTION),
-            "image" if length(&block["alt_text"]) == 0 => return Err(format!("block {at} is an image without `alt_text`")),
+            "image" if length(&block["alt_text"]) == 0 => {
+                return Err(format!("block {at} is an image without `alt_text`"));
+            }
             "image" => ("`alt_text`", length(&block["alt_text"]), ALT),
             _ => continue,
         };

@@ -15,23 +15,34 @@ fn meaning(code: &str) -> (Kind, bool, &'static str) {
             (Kind::Unavailable, true, "Slack has trouble of its own")
         }
         "team_added_to_org" => (Kind::Unavailable, false, "the workspace is being moved into an organisation"),
-        "not_authed" | "invalid_auth" | "account_inactive" | "token_revoked" => {
-            (Kind::Auth, false, "the token is not good any more; run `xpost account login` or `xpost account add` again")
-        }
+        "not_authed" | "invalid_auth" | "account_inactive" | "token_revoked" => (
+            Kind::Auth,
+            false,
+            "the token is not good any more; run `xpost account login` or `xpost account add` again",
+        ),
         "token_expired" => (Kind::Auth, false, "the token has run out"),
         "two_factor_setup_required" => (Kind::Auth, false, "the workspace wants two factors from this user"),
-        "invalid_token" | "no_service" | "no_active_hooks" | "no_team" | "no_service_id" | "no_team_id" => {
-            (Kind::Forbidden, false, "the webhook is gone or was switched off; make a new one and run `xpost account add` again")
-        }
+        "invalid_token" | "no_service" | "no_active_hooks" | "no_team" | "no_service_id" | "no_team_id" => (
+            Kind::Forbidden,
+            false,
+            "the webhook is gone or was switched off; make a new one and run `xpost account add` again",
+        ),
         "missing_scope" => (Kind::Forbidden, false, "the app lacks a permission"),
         "not_in_channel" => {
             (Kind::Forbidden, false, "the app is not in the channel; type `/invite @` and its name there")
         }
-        "access_denied" | "accesslimited" | "no_permission" | "not_allowed_token_type" | "ekm_access_denied"
-        | "org_login_required" | "team_access_not_granted" | "messages_tab_disabled" | "action_prohibited"
-        | "enterprise_is_restricted" | "posting_to_general_channel_denied" | "user_is_restricted" => {
-            (Kind::Forbidden, false, "the workspace does not let this app do that")
-        }
+        "access_denied"
+        | "accesslimited"
+        | "no_permission"
+        | "not_allowed_token_type"
+        | "ekm_access_denied"
+        | "org_login_required"
+        | "team_access_not_granted"
+        | "messages_tab_disabled"
+        | "action_prohibited"
+        | "enterprise_is_restricted"
+        | "posting_to_general_channel_denied"
+        | "user_is_restricted" => (Kind::Forbidden, false, "the workspace does not let this app do that"),
         "cant_update_message" | "cant_delete_message" | "cant_delete_file" => {
             (Kind::Forbidden, false, "only who posted it can change it")
         }
@@ -39,20 +50,26 @@ fn meaning(code: &str) -> (Kind, bool, &'static str) {
         "compliance_exports_prevent_deletion" => {
             (Kind::Forbidden, false, "the workspace keeps all messages; nobody can delete one")
         }
-        "channel_not_found" => {
-            (Kind::Rejected, false, "there is no such channel, or the app is not in it; type `/invite @` and its name there")
-        }
+        "channel_not_found" => (
+            Kind::Rejected,
+            false,
+            "there is no such channel, or the app is not in it; type `/invite @` and its name there",
+        ),
         "is_archived" | "channel_is_archived" => (Kind::Rejected, false, "the channel is archived"),
         "message_not_found" => (Kind::Rejected, false, "the message is not there"),
         "thread_not_found" | "cannot_reply_to_message" => (Kind::Rejected, false, "there is no such thread"),
         "msg_too_long" => (Kind::Rejected, false, "the text is too long"),
         "no_text" | "invalid_payload" => (Kind::Rejected, false, "the message is empty or cannot be read"),
-        "invalid_blocks" | "invalid_blocks_format" => (Kind::Rejected, false, "the blocks are not as Block Kit wants them"),
+        "invalid_blocks" | "invalid_blocks_format" => {
+            (Kind::Rejected, false, "the blocks are not as Block Kit wants them")
+        }
         "time_in_past" => (Kind::Rejected, false, "`publish_at` is in the past"),
         "time_too_far" => (Kind::Rejected, false, "`publish_at` is more than 120 days ahead"),
-        "restricted_too_many" => {
-            (Kind::Rejected, false, "the channel has 30 scheduled messages within these 5 minutes already; choose another `publish_at`")
-        }
+        "restricted_too_many" => (
+            Kind::Rejected,
+            false,
+            "the channel has 30 scheduled messages within these 5 minutes already; choose another `publish_at`",
+        ),
         "storage_limit_reached" | "file_uploads_disabled" | "file_upload_size_restricted" => {
             (Kind::Forbidden, false, "the workspace takes no more files")
         }
@@ -84,7 +101,8 @@ pub(super) fn explain(answer: &Answer) -> Option<Fault> {
     {
         kind = known.kind;
     }
-    let maybe = maybe || by_status.as_ref().is_some_and(|fault| fault.effect == Effect::Maybe && kind == Kind::Unavailable);
+    let maybe =
+        maybe || by_status.as_ref().is_some_and(|fault| fault.effect == Effect::Maybe && kind == Kind::Unavailable);
     let mut fault = Fault::new(kind, format!("{words} (`{}`{})", one_line(&code, 60), details(&value)));
     if maybe && answer.write {
         fault = fault.maybe();

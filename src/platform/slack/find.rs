@@ -52,14 +52,17 @@ async fn shared(cx: &Cx<'_>, post: &Post, ready: &Value, since: DateTime<Utc>) -
     }
     let read = read(cx, ready, since, NEAR).await?;
     let names: Vec<&str> = post.media.iter().map(|used| used.media.name.as_str()).collect();
-    let words = |text: &Value| text.as_str().unwrap_or_default().chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+    let words =
+        |text: &Value| text.as_str().unwrap_or_default().chars().filter(|c| c.is_alphanumeric()).collect::<String>();
     let alike: Vec<&Value> = read
         .messages
         .iter()
         .filter(|message| {
             let files: Vec<&str> =
                 message["files"].as_array().into_iter().flatten().filter_map(|file| file["name"].as_str()).collect();
-            ours(cx, message) && files == names && words(&message["text"]) == words(&post.payload["body"]["initial_comment"])
+            ours(cx, message)
+                && files == names
+                && words(&message["text"]) == words(&post.payload["body"]["initial_comment"])
         })
         .collect();
     match (alike.as_slice(), read.whole) {

@@ -75,10 +75,17 @@ fn whole_token(secrets: &Secrets) -> Result<(), String> {
         return Err("this is an address, not a token; a webhook goes with `--with webhook`".into());
     }
     if token.starts_with("xapp-") {
-        return Err("this is the token of the app's level, which cannot post; take the Bot User OAuth Token (`xoxb-…`)".into());
+        return Err(
+            "this is the token of the app's level, which cannot post; take the Bot User OAuth Token (`xoxb-…`)".into(),
+        );
     }
-    let good = ["xoxb-", "xoxp-", "xoxe.xoxb-", "xoxe.xoxp-"].iter().any(|kind| token.strip_prefix(kind).is_some_and(word));
-    if good { Ok(()) } else { Err("the token has the wrong shape; copy the Bot User OAuth Token (`xoxb-…`) whole".into()) }
+    let good =
+        ["xoxb-", "xoxp-", "xoxe.xoxb-", "xoxe.xoxp-"].iter().any(|kind| token.strip_prefix(kind).is_some_and(word));
+    if good {
+        Ok(())
+    } else {
+        Err("the token has the wrong shape; copy the Bot User OAuth Token (`xoxb-…`) whole".into())
+    }
 }
 
 /// Looks at a webhook's address before anything is sent to it.
@@ -87,7 +94,9 @@ fn whole_address(secrets: &Secrets) -> Result<(), String> {
     let address = secrets.get("webhook").ok_or_else(missing)?;
     // an account with a server of its own has its webhooks there; that is looked at when it is used
     let own = url::Url::parse(address.expose_secret().trim()).map(|url| url.origin().ascii_serialization());
-    let local = own.as_deref().is_ok_and(|origin| origin.starts_with("http://127.0.0.1:") || origin.starts_with("http://localhost:"));
+    let local = own
+        .as_deref()
+        .is_ok_and(|origin| origin.starts_with("http://127.0.0.1:") || origin.starts_with("http://localhost:"));
     let server = if local { own.unwrap_or_default() } else { String::new() };
     api::hook(address, &server).map(drop)
 }

@@ -8,6 +8,7 @@
 
 mod api;
 mod blocks;
+mod change;
 mod channels;
 mod encode;
 mod explain;
@@ -24,7 +25,7 @@ mod upload;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -37,7 +38,7 @@ use super::{
     VideoRule, payload_error,
 };
 use crate::login::Login;
-use crate::net::{Answer, Effect, Fault, Kind, Method, Request};
+use crate::net::{Answer, Fault, Kind, Method, Request};
 use crate::text::{Markup, Unit};
 use crate::twin::Twin;
 
@@ -50,6 +51,8 @@ const EVENT: &str = "xpost";
 /// Slack is asked where a file landed this often, and so many times.
 const PAUSE: TimeDelta = TimeDelta::milliseconds(1500);
 const ASKS: u32 = 40;
+/// A file that was sent is counted on for so long.
+const KEPT: TimeDelta = TimeDelta::minutes(30);
 const GIGABYTE: u64 = 1_000_000_000;
 
 /// <https://docs.slack.dev/reference/methods>, 2026-11-22.
@@ -141,7 +144,12 @@ static SPEC: Spec = Spec {
             required: false,
             help: "the address of another picture for this post (bot)",
         },
-        Field { name: "icon_emoji", kind: FieldKind::Text, required: false, help: "an emoji as its picture, `:crab:` (bot)" },
+        Field {
+            name: "icon_emoji",
+            kind: FieldKind::Text,
+            required: false,
+            help: "an emoji as its picture, `:crab:` (bot)",
+        },
     ],
     text: TextRule {
         markup: Markup::Mrkdwn,
@@ -238,6 +246,8 @@ struct Done {
     /// The first message of the thread that the part goes into.
     thread_ts: Option<String>,
     files: Vec<State>,
+    /// When the first file was sent. Slack forgets what is not completed, and does not say when.
+    began: Option<DateTime<Utc>>,
     /// How often Slack was asked where an earlier part landed.
     asked: u32,
 }
@@ -288,6 +298,10 @@ impl Platform for Network {
                 }
             }
         }
+        if done.began.is_some_and(|began| Utc::now() - began > KEPT) {
+            (done.files, done.began) = (Vec::new(), None);
+        }
+        let began = *done.began.get_or_insert_with(Utc::now);
         let mut ids = Vec::new();
         done.files.resize_with(post.media.len(), State::default);
         for (n, used) in post.media.iter().enumerate() {
@@ -295,7 +309,7 @@ impl Platform for Network {
             let keep = |state: &State| {
                 let mut files = done.files.clone();
                 files[n] = state.clone();
-                json!({"url": done.url, "thread_ts": done.thread_ts, "files": files})
+                json!({"url": done.url, "thread_ts": done.thread_ts, "files": files, "began": began})
             };
             match run(cx, &upload::File::new(used), &used.media, &mut state, &keep).await? {
                 Stage::There(id) => ids.push(id),
@@ -334,7 +348,8 @@ impl Platform for Network {
         let answer = cx.call(request(cx, Method::POST, method)?.json(body)).await?;
         let value: Value = answer.json()?;
         if let Some(at) = at {
-            let id = value["scheduled_message_id"].as_str().ok_or_else(|| payload_error(&answer, "scheduled_message_id"))?;
+            let id =
+                value["scheduled_message_id"].as_str().ok_or_else(|| payload_error(&answer, "scheduled_message_id"))?;
             return Ok(scheduled_receipt(id, &channel, at));
         }
         let ts = value["ts"].as_str().filter(|ts| is_ts(ts)).ok_or_else(|| payload_error(&answer, "ts"))?;
@@ -345,7 +360,11 @@ impl Platform for Network {
         if kind(cx) == Mode::Webhook {
             // no request would be harmless, so this checks only what can be checked here
             let hook = hook(cx)?;
-            return Ok(Profile { id: format!("{}/{}", hook.team, hook.id), handle: format!("webhook {}", hook.id), url: None });
+            return Ok(Profile {
+                id: format!("{}/{}", hook.team, hook.id),
+                handle: format!("webhook {}", hook.id),
+                url: None,
+            });
         }
         let (me, _) = me(cx).await?;
         if setting(cx.account, "channel").is_none() {
@@ -426,81 +445,6 @@ impl Platform for Network {
 
     fn setup(&self) -> &'static str {
         include_str!("setup.md")
-    }
-}
-
-#[async_trait]
-impl Delete for Network {
-    /// The message, then its files, which would stay in the workspace.
-    async fn delete(&self, cx: &Cx<'_>, receipt: &Receipt) -> Result<(), Fault> {
-        not_a_webhooks(cx, "take back")?;
-        let channel = home(cx, receipt)?;
-        if let Some(at) = receipt.extra["post_at"].as_i64() {
-            let body = json!({"channel": channel, "scheduled_message_id": receipt.id});
-            let result = cx.call(request(cx, Method::POST, "chat.deleteScheduledMessage")?.json(body)).await;
-            return match result {
-                Err(fault) if fault.code.as_deref() == Some("invalid_scheduled_message_id") && at <= Utc::now().timestamp() => {
-                    let why = "its time has come, and Slack does not tell which message it has become; delete it in Slack";
-                    Err(Fault { message: format!("{why} (`invalid_scheduled_message_id`)"), ..fault })
-                }
-                result => gone(result, &["invalid_scheduled_message_id"]),
-            };
-        }
-        let ts = match is_ts(&receipt.id) {
-            true => Some(receipt.id.clone()),
-            false => match find::whereabouts(cx, receipt).await {
-                Ok(landed) => landed.map(|landed| landed.ts),
-                Err(fault) if matches!(fault.code.as_deref(), Some("file_not_found" | "file_deleted")) => None,
-                Err(fault) => return Err(fault),
-            },
-        };
-        if let Some(ts) = ts {
-            let body = json!({"channel": channel, "ts": ts});
-            gone(cx.call(request(cx, Method::POST, "chat.delete")?.json(body)).await, &["message_not_found"])?;
-        }
-        for file in receipt.extra["files"].as_array().into_iter().flatten() {
-            let result = cx.call(request(cx, Method::POST, "files.delete")?.json(json!({"file": file}))).await;
-            gone(result, &["file_not_found", "file_deleted"])?;
-        }
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Edit for Network {
-    fn can(&self, old: &Post, new: &Post) -> Result<(), String> {
-        let files = |post: &Post| post.media.iter().map(|one| one.media.sha256.clone()).collect::<Vec<_>>();
-        if files(old) != files(new) {
-            return Err("the files of a Slack message cannot be changed".into());
-        }
-        let waits = |post: &Post| post.payload["method"] == "chat.scheduleMessage";
-        match waits(old) || waits(new) {
-            true => Err("a message that waits for its time at Slack cannot be changed; delete it and post it anew".into()),
-            false => Ok(()),
-        }
-    }
-
-    async fn edit(&self, cx: &Cx<'_>, receipt: &Receipt, post: &Post) -> Result<Receipt, Fault> {
-        not_a_webhooks(cx, "change")?;
-        let body = &post.payload["body"];
-        let text = [&body["text"], &body["initial_comment"]].into_iter().find(|text| text.is_string());
-        let landed = match is_ts(&receipt.id) {
-            true => Some(Landed { ts: receipt.id.clone(), thread_ts: None }),
-            false => find::whereabouts(cx, receipt).await?,
-        };
-        let Some(landed) = landed else {
-            return Err(Fault::new(Kind::Unavailable, "Slack does not tell yet which message the files have become; try again in a minute"));
-        };
-        // blocks that are left out would stay
-        let blocks = if body["blocks"].is_array() { body["blocks"].clone() } else { json!([]) };
-        let body = json!({
-            "channel": home(cx, receipt)?,
-            "ts": landed.ts,
-            "text": text.cloned().unwrap_or_else(|| json!("")),
-            "blocks": blocks,
-        });
-        cx.call(request(cx, Method::POST, "chat.update")?.json(body)).await?.json::<Value>()?;
-        Ok(receipt.clone())
     }
 }
 
@@ -606,21 +550,6 @@ fn above(url: &str) -> Result<Thread, String> {
     message_at(url).map(|(_, ts, thread)| Thread::At(thread.unwrap_or(ts)))
 }
 
-/// A success, or Slack's word that there is nothing.
-fn gone(result: Result<Answer, Fault>, nothing: &[&str]) -> Result<(), Fault> {
-    match result {
-        Err(fault) if fault.effect == Effect::None && fault.code.as_deref().is_some_and(|code| nothing.contains(&code)) => Ok(()),
-        result => result.map(drop),
-    }
-}
-
-fn not_a_webhooks(cx: &Cx<'_>, what: &str) -> Result<(), Fault> {
-    match kind(cx) {
-        Mode::Bot => Ok(()),
-        Mode::Webhook => Err(Fault::new(Kind::Unsupported, format!("a webhook cannot {what} what it posted; do that in Slack"))),
-    }
-}
-
 /// The account's channel.
 fn channel(cx: &Cx<'_>) -> Result<String, Fault> {
     let channel = setting(cx.account, "channel").unwrap_or_default();
@@ -693,7 +622,10 @@ fn request(cx: &Cx<'_>, http: Method, method: &str) -> Result<Request, Fault> {
 /// The account's webhook.
 fn hook(cx: &Cx<'_>) -> Result<Hook, Fault> {
     let hook = api::hook(&cx.secret("webhook")?, &cx.account.server).map_err(|why| {
-        Fault::new(Kind::Auth, format!("the `webhook` of account `{}`: {why}; then run `xpost account add` again", cx.account.name))
+        Fault::new(
+            Kind::Auth,
+            format!("the `webhook` of account `{}`: {why}; then run `xpost account add` again", cx.account.name),
+        )
     })?;
     // the last piece is the secret, whatever stands before it
     if let Some((_, token)) = hook.path.expose_secret().rsplit_once('/') {

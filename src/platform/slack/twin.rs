@@ -22,8 +22,15 @@ pub(super) const ADMINS: &str = "C0ADMINS0";
 /// The number of a bot that may post and nothing else.
 pub(super) const POOR: usize = 1002;
 pub(super) const ALL_SCOPES: &[&str] = &[
-    "chat:write", "chat:write.public", "chat:write.customize", "files:write", "files:read", "channels:read", "groups:read",
-    "channels:history", "groups:history",
+    "chat:write",
+    "chat:write.public",
+    "chat:write.customize",
+    "files:write",
+    "files:read",
+    "channels:read",
+    "groups:read",
+    "channels:history",
+    "groups:history",
 ];
 /// Messages beyond this are cut by the real one; a twin that cut would hide a mistake.
 const LONGEST: usize = 40_000;
@@ -265,7 +272,8 @@ impl Slack {
     /// Posts what waited for its time.
     fn due(&mut self) {
         let now = Utc::now().timestamp();
-        let (due, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|one: &Waiting| one.post_at <= now);
+        let (due, waiting) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|one: &Waiting| one.post_at <= now);
         self.waiting = waiting;
         for one in due {
             // a message with metadata never comes, as with the real one
@@ -329,7 +337,9 @@ impl Slack {
     }
 
     fn complete(&mut self, given: &Value, who: &Who) -> Result<Value, No> {
-        let Some(list) = given["files"].as_array().filter(|list| !list.is_empty()) else { return no("invalid_arguments") };
+        let Some(list) = given["files"].as_array().filter(|list| !list.is_empty()) else {
+            return no("invalid_arguments");
+        };
         let ids: Vec<String> = list.iter().map(|file| file["id"].as_str().unwrap_or_default().to_string()).collect();
         self.files.ready(&ids)?;
         // without a channel they stay private
@@ -345,7 +355,9 @@ impl Slack {
             let message = self.store(&channel, given, ids.clone(), author(who, given), Utc::now());
             self.files.share(&ids, &channel, &message.ts, message.thread_ts.as_deref());
         }
-        Ok(json!({"files": ids.iter().zip(list).map(|(id, file)| json!({"id": id, "title": file["title"]})).collect::<Vec<_>>()}))
+        Ok(
+            json!({"files": ids.iter().zip(list).map(|(id, file)| json!({"id": id, "title": file["title"]})).collect::<Vec<_>>()}),
+        )
     }
 
     /// The message that is changed or deleted: only by who posted it.
@@ -370,7 +382,9 @@ impl Slack {
             None => {}
         }
         let (channel, ts) = (message.channel.clone(), message.ts.clone());
-        Ok(json!({"channel": channel, "ts": ts, "text": given["text"], "message": {"text": given["text"], "user": who.user()}}))
+        Ok(
+            json!({"channel": channel, "ts": ts, "text": given["text"], "message": {"text": given["text"], "user": who.user()}}),
+        )
     }
 
     fn delete(&mut self, given: &Value, who: &Who) -> Result<Value, No> {
@@ -487,7 +501,9 @@ impl Slack {
         let above = message.thread_ts.as_ref().and_then(|thread| {
             let within = |one: &&Message| one.channel == message.channel && one.ts < message.ts;
             let within = self.messages.iter().filter(within);
-            within.filter(|one| one.ts == *thread || one.thread_ts.as_ref() == Some(thread)).max_by_key(|one| one.ts.clone())
+            within
+                .filter(|one| one.ts == *thread || one.thread_ts.as_ref() == Some(thread))
+                .max_by_key(|one| one.ts.clone())
         });
         Seen {
             id: message.ts.clone(),
@@ -563,7 +579,9 @@ fn judge(given: &Value, key: &str, optional: bool) -> Result<(), No> {
         return no("markdown_text_conflict");
     }
     match blocks.map(check_blocks) {
-        Some(Err(why)) => Err(No("invalid_blocks", json!({"response_metadata": {"messages": [format!("[ERROR] {why}")]}}))),
+        Some(Err(why)) => {
+            Err(No("invalid_blocks", json!({"response_metadata": {"messages": [format!("[ERROR] {why}")]}})))
+        }
         _ => Ok(()),
     }
 }
@@ -593,7 +611,8 @@ fn describe(id: &str, n: usize) -> Result<Value, No> {
 fn list(given: &Value, n: usize) -> Result<Value, No> {
     let own = channel(n);
     let all = BTreeMap::from([(0, ADMINS), (1, own.as_str()), (2, OPEN), (3, ARCHIVED)]);
-    let shown: Vec<&str> = all.into_values().filter(|id| *id != ARCHIVED || given["exclude_archived"] != "true").collect();
+    let shown: Vec<&str> =
+        all.into_values().filter(|id| *id != ARCHIVED || given["exclude_archived"] != "true").collect();
     let at: usize = given["cursor"].as_str().and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
     let page: Vec<Value> = shown.get(at).map(|id| describe(id, n)).transpose()?.into_iter().collect();
     let cursor = if at + 1 < shown.len() { (at + 1).to_string() } else { String::new() };

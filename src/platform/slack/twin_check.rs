@@ -16,15 +16,22 @@ pub(super) fn check_blocks(blocks: &Value) -> Result<(), String> {
         let text = &block["text"];
         match block["type"].as_str() {
             Some("header") if text["type"] != "plain_text" => return fail("a header is plain_text"),
-            Some("header") if !(1..=HEADER).contains(&length(&text["text"])) => return fail("must be less than 151 characters"),
+            Some("header") if !(1..=HEADER).contains(&length(&text["text"])) => {
+                return fail("must be less than 151 characters");
+            }
             Some("section") if block.get("fields").is_none() && !(1..=SECTION).contains(&length(&text["text"])) => {
                 return fail("must be less than 3001 characters");
             }
             Some("section") if text.is_object() && text["type"] != "mrkdwn" && text["type"] != "plain_text" => {
                 return fail("unsupported type of text");
             }
-            Some("image") if !(1..=ALT).contains(&length(&block["alt_text"])) => return fail("missing required field: alt_text"),
-            Some("header" | "section" | "image" | "divider" | "context" | "actions" | "rich_text" | "markdown" | "video" | "file" | "input") => {}
+            Some("image") if !(1..=ALT).contains(&length(&block["alt_text"])) => {
+                return fail("missing required field: alt_text");
+            }
+            Some(
+                "header" | "section" | "image" | "divider" | "context" | "actions" | "rich_text" | "markdown" | "video"
+                | "file" | "input",
+            ) => {}
             _ => return fail("unsupported type"),
         }
     }
@@ -77,6 +84,8 @@ fn signs(text: &str) -> String {
 fn closes(rest: &[char], sign: char) -> bool {
     let line = rest.iter().take_while(|c| **c != '\n').count();
     (1..line).any(|n| {
-        rest[n] == sign && !rest[n - 1].is_whitespace() && !rest.get(n + 1).is_some_and(|c| c.is_alphanumeric() || *c == ZERO)
+        rest[n] == sign
+            && !rest[n - 1].is_whitespace()
+            && !rest.get(n + 1).is_some_and(|c| c.is_alphanumeric() || *c == ZERO)
     })
 }

@@ -49,7 +49,10 @@ impl Files {
             return no("alt_txt_too_large");
         }
         self.made += 1;
-        let (id, address) = (format!("F0TWIN{:04}", self.made), format!("twin-upload-{:016x}", self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        let (id, address) = (
+            format!("F0TWIN{:04}", self.made),
+            format!("twin-upload-{:016x}", self.made.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+        );
         let url = format!("https://files.slack.com/upload/v1/{address}");
         self.all.push(File { id: id.clone(), address, name: name.into(), alt: alt.into(), length, ..File::default() });
         Ok(json!({"upload_url": url, "file_id": id}))
@@ -109,7 +112,11 @@ impl Files {
         file.asked += 1;
         let mime = file.mime();
         let told = mime.starts_with("image/") || file.asked > 1;
-        let shares = if told && !file.shares.is_empty() { json!({"public": {file.channel.as_str(): file.shares}}) } else { json!({}) };
+        let shares = if told && !file.shares.is_empty() {
+            json!({"public": {file.channel.as_str(): file.shares}})
+        } else {
+            json!({})
+        };
         Ok(json!({
             "id": file.id, "name": file.name, "title": file.title, "mimetype": mime, "size": file.length, "alt_txt": file.alt,
             "permalink": format!("{BASE}files/U0TWIN0000/{}/{}", file.id, file.name.to_lowercase()), "shares": shares,
@@ -117,7 +124,9 @@ impl Files {
     }
 
     pub fn delete(&mut self, id: &str) -> Result<(), No> {
-        let Some(at) = self.all.iter().position(|file| file.id == id && file.complete) else { return no("file_not_found") };
+        let Some(at) = self.all.iter().position(|file| file.id == id && file.complete) else {
+            return no("file_not_found");
+        };
         self.all.remove(at);
         Ok(())
     }
@@ -125,7 +134,10 @@ impl Files {
     /// As a message shows it.
     pub fn short(&self, id: &str) -> Value {
         let file = self.all.iter().find(|file| file.id == id);
-        file.map_or(Value::Null, |file| json!({"id": file.id, "name": file.name, "title": file.title, "size": file.length}))
+        file.map_or(
+            Value::Null,
+            |file| json!({"id": file.id, "name": file.name, "title": file.title, "size": file.length}),
+        )
     }
 
     pub fn seen(&self, id: &str) -> Option<SeenMedia> {

@@ -83,7 +83,8 @@ impl OAuth {
         if redirect.as_deref().is_some_and(|redirect| redirect != BACK) {
             return wrong("redirect_uri did not match any configured URIs");
         }
-        let scopes: Vec<String> = query("scope").split(',').filter(|scope| !scope.is_empty()).map(str::to_string).collect();
+        let scopes: Vec<String> =
+            query("scope").split(',').filter(|scope| !scope.is_empty()).map(str::to_string).collect();
         if scopes.is_empty() {
             return wrong("Invalid permissions requested: no_scopes");
         }
@@ -137,11 +138,13 @@ impl OAuth {
         }
         if text("grant_type") == "refresh_token" {
             let wanted = text("refresh_token");
-            let found = self.tokens.iter().position(|token| token.refresh.as_deref() == Some(&wanted) && token.app == app);
+            let found =
+                self.tokens.iter().position(|token| token.refresh.as_deref() == Some(&wanted) && token.app == app);
             let old = self.tokens.remove(found.ok_or("invalid_refresh_token")?);
             return Ok(self.give(&app, old.scopes));
         }
-        let code = self.codes.iter_mut().find(|code| code.code == text("code") && code.app == app).ok_or("invalid_code")?;
+        let code =
+            self.codes.iter_mut().find(|code| code.code == text("code") && code.app == app).ok_or("invalid_code")?;
         if code.used {
             return Err("code_already_used");
         }
