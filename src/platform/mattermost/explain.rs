@@ -53,7 +53,7 @@ pub(super) fn explain(answer: &Answer) -> Option<Fault> {
     fault.kind = kind;
     let hint = if hint.is_empty() { String::new() } else { format!("; {hint}") };
     let said = if said.is_empty() { "the server refused".to_string() } else { said };
-    fault.message = format!("{said} (`{id}`{}){hint}", detail(&value));
+    fault.message = format!("{said}{}{hint}", detail(&value));
     Some(fault.code(id))
 }
 

@@ -25,7 +25,7 @@ impl Delete for Network {
                 {
                     let why =
                         "its time has come, and Slack does not tell which message it has become; delete it in Slack";
-                    Err(Fault { message: format!("{why} (`invalid_scheduled_message_id`)"), ..fault })
+                    Err(Fault { message: why.into(), ..fault })
                 }
                 result => gone(result, &["invalid_scheduled_message_id"]),
             };

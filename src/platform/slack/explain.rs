@@ -103,7 +103,7 @@ pub(super) fn explain(answer: &Answer) -> Option<Fault> {
     }
     let maybe =
         maybe || by_status.as_ref().is_some_and(|fault| fault.effect == Effect::Maybe && kind == Kind::Unavailable);
-    let mut fault = Fault::new(kind, format!("{words} (`{}`{})", one_line(&code, 60), details(&value)));
+    let mut fault = Fault::new(kind, format!("{words}{}", details(&value)));
     if maybe && answer.write {
         fault = fault.maybe();
     }

@@ -196,7 +196,7 @@ fn answers_are_understood() {
     ] {
         let fault = of(200, &json!({"ok": false, "error": code}).to_string()).unwrap();
         assert_eq!((fault.kind, fault.effect, fault.code.as_deref()), (kind, effect, Some(code)), "{fault}");
-        assert!(fault.message.contains(code) && !fault.message.ends_with('.'), "{fault}");
+        assert!(fault.to_string().contains(code) && !fault.message.ends_with('.'), "{fault}");
     }
     let scope = r#"{"ok":false,"error":"missing_scope","needed":"files:write","provided":"chat:write"}"#;
     let fault = explain(&answer(200, &[("x-slack-req-id", "abc123")], scope)).unwrap();
