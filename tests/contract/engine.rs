@@ -330,7 +330,11 @@ async fn what_was_deleted_is_gone(stage: &Stage) {
     }));
     for part in machine.row(&engine, id).await.parts.iter().rev() {
         let receipt = serde_json::from_value(part.receipt.clone().unwrap()).unwrap();
-        stage.ok(engine.delete(&session.0, part.id, &receipt).await);
+        let deleted = engine.delete(&session.0, part.id, &receipt).await;
+        if stage.spared(&deleted) {
+            return;
+        }
+        stage.ok(deleted);
     }
     for mark in marks {
         assert_eq!(stage.posts_with(mark).len(), 0, "`{mark}` is still there");

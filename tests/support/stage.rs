@@ -130,6 +130,12 @@ impl Stage {
         }
     }
 
+    /// Whether this kind of account says that it cannot do at all what the first kind can.
+    pub fn spared<T>(&self, result: &Result<T, Fault>) -> bool {
+        let unable = |fault: &Fault| fault.kind == Kind::Unsupported && fault.effect == Effect::None;
+        self.lesser && result.as_ref().is_err_and(unable)
+    }
+
     /// The value of a call that must succeed, kept for the search for secrets.
     #[track_caller]
     pub fn ok<T: Debug>(&self, result: Result<T, impl Display + Debug>) -> T {
