@@ -46,6 +46,7 @@ networks! {
     feed,
     mastodon,
     telegram,
+    tiktok,
     webhook,
 }
 
