@@ -47,6 +47,7 @@ networks! {
     mastodon,
     telegram,
     tiktok,
+    viber,
     webhook,
 }
 
