@@ -220,22 +220,17 @@ pub async fn run(
 }
 
 /// Sends the last piece of an upload that is [`Upload::visible`]: for `publish`. `state` is what [`run`] left; `None`: the network has
-/// the piece already. Whatever comes of it, the answer of a network that knows the session no more leaves open what the world sees.
+/// the piece already. A network that knows the session no more, or wants another piece, may do so because it has the last one: that is
+/// left open, and nothing begins anew before the network was asked.
 ///
 /// # Errors
 /// One fault, with the effect of a write.
-pub async fn last(
-    cx: &Cx<'_>,
-    upload: &dyn Upload,
-    media: &Media,
-    state: &mut State,
-    keep: Keep<'_>,
-) -> Result<Option<Taken>, Fault> {
+pub async fn last(cx: &Cx<'_>, upload: &dyn Upload, media: &Media, state: &mut State) -> Result<Option<Taken>, Fault> {
     if state.step != Step::Sending {
         return Ok(None);
     }
     let (shape, total) = (upload.shape(), media.bytes);
-    let mut job = Job { cx, upload, media, shape, keep, state };
+    let mut job = Job { cx, upload, media, shape, keep: &|_: &State| Value::Null, state };
     job.same_file().await?;
     let spans = upload.spans(&job.state.session, total);
     let ready = |span: &&Span| span.end() == total && (job.numbered() || job.state.sent >= span.at);
@@ -245,13 +240,10 @@ pub async fn last(
     };
     let slice = FileSlice { file: file(media), at: span.at, length: span.length };
     let request = upload.request(cx, &job.state.session, span, slice).await?;
-    let answer = cx.answer(request).await?;
+    let answer = cx.answer(request).await.map_err(|fault| job.stopped(fault))?;
     if shape.gone.contains(&answer.status) {
         let fault = Fault { status: Some(answer.status), ..Fault::new(Kind::Unavailable, answer.reason()).maybe() };
-        let fault = job.stopped(fault);
-        job.state.anew();
-        job.save().await?;
-        return Err(fault);
+        return Err(job.stopped(fault));
     }
     upload.taken(cx, answer).map(Some).map_err(|fault| job.stopped(fault))
 }

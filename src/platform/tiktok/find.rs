@@ -16,6 +16,8 @@ const LISTED: usize = 150;
 impl Find for Network {
     async fn find(&self, cx: &Cx<'_>, post: &Post, ready: &Value, since: DateTime<Utc>) -> Result<Found, Fault> {
         let plan = Plan::of(post)?;
+        // TikTok took the last piece: that it does not count it yet says nothing
+        let taken = post.state["publish_id"].is_string();
         let id = [&post.state["publish_id"], &post.state["film"]["session"]["publish_id"], &ready["publish_id"]];
         // asked for a time before there was this part: another machine may have posted it
         let elsewhere = since < post.created;
@@ -28,6 +30,7 @@ impl Find for Network {
                     return Ok(Found::Yes(receipt(cx, post, id, number, fate == Fate::Inbox)));
                 }
                 Ok(Fate::Working) => return Err(api::working(since)),
+                Ok(Fate::Incomplete(_)) if taken => return Err(api::working(since)),
                 Ok(Fate::Failed(_) | Fate::Incomplete(Some(_))) => Some(Found::No),
                 Ok(Fate::Incomplete(None)) => None,
                 Err(fault) if film::unknown(&fault) => None,

@@ -172,7 +172,7 @@ static PHOTOS: Spec = Spec {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 struct State {
-    /// TikTok's id of the post: what it can be asked about.
+    /// TikTok's id of a post that is on its way: what it can be asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
     publish_id: Option<String>,
     film: upload::State,
@@ -269,8 +269,11 @@ impl Platform for Network {
         let id = match (plan.sent(), state.publish_id.clone()) {
             (true, Some(id)) => {
                 let media = &post.media.first().ok_or_else(|| Fault::local("the planned request has no film"))?.media;
-                let keep = |film: &upload::State| json!(State { publish_id: None, film: film.clone() });
-                upload::last(cx, &plan.film(), media, &mut state.film, &keep).await?;
+                if upload::last(cx, &plan.film(), media, &mut state.film).await?.is_some() {
+                    // TikTok said that it has it, whatever its books say in the next seconds
+                    let taken = State { publish_id: Some(id.clone()), film: state.film };
+                    cx.save(&json!(taken)).await.map_err(Fault::maybe)?;
+                }
                 id
             }
             (true, None) => return Err(Fault::local("the film's post was not opened; run `xpost retry`")),

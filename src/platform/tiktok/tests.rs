@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::twin::TikTok;
+use super::twin::{Rules, TikTok};
 use super::*;
 use crate::draft::Visibility;
 use crate::net::Effect;
@@ -76,7 +76,7 @@ async fn who_may_see_it_must_be_said_and_offered() {
 
 #[tokio::test]
 async fn what_the_creator_switched_off_stays_off() {
-    let stage = discovered(TikTok { off: vec!["duet", "comment"], seconds: 60, ..TikTok::default() }).await;
+    let stage = discovered(TikTok::with(Rules { off: vec!["duet", "comment"], seconds: 60, ..Rules::default() })).await;
     let mut film = film_of(&stage, 1000);
     let wanted = with(draft(film.clone()), "duet", json!(true));
     let rendered = stage.render(&with(wanted, "stitch", json!(false)));
@@ -200,7 +200,7 @@ async fn a_film_goes_on_where_it_stopped() {
 #[tokio::test]
 async fn a_film_that_tiktok_refuses_is_not_posted() {
     for (reason, kind) in [("duration_check_failed", Kind::Rejected), ("internal", Kind::Unavailable)] {
-        let stage = discovered(TikTok { fails: Some(reason), slow: 1, ..TikTok::default() }).await;
+        let stage = discovered(TikTok::with(Rules { fails: Some(reason), slow: 1, ..Rules::default() })).await;
         let mut post = stage.posts(&draft(film_of(&stage, 1000))).remove(0);
         let cx = stage.cx();
         let Ready::Now(ready) = Network.prepare(&cx, &post).await.unwrap() else { panic!("nothing to wait for") };
@@ -225,24 +225,45 @@ async fn a_film_that_tiktok_refuses_is_not_posted() {
     assert_eq!((fault.effect, fault.message.as_str()), (Effect::None, "TikTok cannot read the file's format"));
 }
 
+/// An address that is not good any more may be one that has done its work.
 #[tokio::test]
-async fn an_address_that_has_run_out_begins_anew() {
+async fn an_address_that_has_run_out_is_asked_about() {
     let stage = discovered(TikTok::default()).await;
-    let post = stage.posts(&draft(film_of(&stage, 1000))).remove(0);
+    let mut post = stage.posts(&draft(film_of(&stage, 1000))).remove(0);
     let cx = stage.cx();
     let Ready::Now(mut ready) = Network.prepare(&cx, &post).await.unwrap() else { panic!("nothing to wait for") };
+    let good = ready.clone();
     let url = ready["film"]["session"]["upload_url"].as_str().unwrap().replace("twin-", "another-");
     ready["film"]["session"]["upload_url"] = json!(url);
     let fault = Network.publish(&cx, &post, &ready).await.unwrap_err();
     assert_eq!((fault.kind, fault.effect, fault.status), (Kind::Unavailable, Effect::Maybe, Some(403)));
     assert!(!fault.to_string().contains("upload_token"), "{fault}");
     assert_eq!(look(&cx, &post, &ready, post.created).await.unwrap(), Found::No);
+    // once TikTok said that it has the last piece, its books may lag behind
+    post.state = json!({"publish_id": ready["publish_id"], "film": ready["film"]});
+    assert_eq!(look(&cx, &post, &ready, post.created).await.unwrap_err().code.as_deref(), Some("processing"));
+    Network.publish(&cx, &post, &good).await.unwrap();
+    assert!(matches!(look(&cx, &post, &good, post.created).await.unwrap(), Found::Yes(_)));
+    // and the piece once more is refused, but leaves it open
+    let fault = Network.publish(&cx, &post, &good).await.unwrap_err();
+    assert_eq!((fault.effect, fault.status, stage.timeline().len()), (Effect::Maybe, Some(416), 1));
+}
+
+#[tokio::test]
+async fn a_film_is_fetched_where_the_account_says_so() {
+    let mut stage = discovered(TikTok::default()).await;
+    stage.account.settings = json!({"privacy": "self", "source": "pull"});
+    let receipts = stage.publish(&draft(film_of(&stage, 1000))).await.unwrap();
+    assert!(receipts[0].id.starts_with("v_pub_url~"), "its creator alone sees it, so it has no number: {receipts:?}");
+    assert_eq!(receipts[0].url.as_deref(), Some("https://www.tiktok.com/@ann0"));
+    assert_eq!(stage.timeline()[0].extra["urls"], json!(["https://files.example/crab.mp4"]));
+    assert!(stage.server.log().iter().all(|one| one.request.method != "PUT"));
 }
 
 /// What TikTok fetches is on its way with the first request; without its answer only the list of posts can tell.
 #[tokio::test]
 async fn photos_are_asked_about_by_their_id_or_looked_for() {
-    let stage = discovered(TikTok { slow: 1, ..TikTok::default() }).await;
+    let stage = discovered(TikTok::with(Rules { slow: 1, ..Rules::default() })).await;
     let photos = content(vec![(Text::plain("photos"), vec![picture("a.jpg")])]);
     let mut post = stage.posts(&photos).remove(0);
     let cx = stage.cx();
@@ -274,11 +295,11 @@ async fn what_changed_since_the_plan_stops_it() {
     let posts = stage.posts(&draft(film_of(&stage, 1000)));
     for (twin, said) in [
         (
-            TikTok { privacy: vec!["FOLLOWER_OF_CREATOR", "SELF_ONLY"], ..TikTok::default() },
+            TikTok::with(Rules { privacy: vec!["FOLLOWER_OF_CREATOR", "SELF_ONLY"], ..Rules::default() }),
             "may not post as \"PUBLIC_TO_EVERYONE\" any more",
         ),
-        (TikTok { off: vec!["stitch"], ..TikTok::default() }, "has switched `stitch` off"),
-        (TikTok { seconds: 3, ..TikTok::default() }, "5.0 s long, 3 s are allowed"),
+        (TikTok::with(Rules { off: vec!["stitch"], ..Rules::default() }), "has switched `stitch` off"),
+        (TikTok::with(Rules { seconds: 3, ..Rules::default() }), "5.0 s long, 3 s are allowed"),
     ] {
         let other = Stage::with_twin(&Network, 0, Box::new(twin));
         let fault = other.publish_one(&posts[0]).await.unwrap_err();
@@ -289,7 +310,7 @@ async fn what_changed_since_the_plan_stops_it() {
 
 #[tokio::test]
 async fn an_app_that_is_not_audited_is_told_what_it_can_do() {
-    let stage = discovered(TikTok { audited: false, ..TikTok::default() }).await;
+    let stage = discovered(TikTok::with(Rules { audited: false, ..Rules::default() })).await;
     let fault = stage.publish(&draft(film_of(&stage, 1000))).await.unwrap_err();
     assert_eq!((fault.kind, fault.effect), (Kind::Forbidden, Effect::None));
     assert!(fault.message.contains("`privacy = \"self\"`") && fault.message.contains("`draft = true`"), "{fault}");

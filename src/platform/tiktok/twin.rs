@@ -65,14 +65,9 @@ struct Post {
     at: DateTime<Utc>,
 }
 
-/// TikTok's state.
+/// How it is today.
 #[derive(Debug)]
-pub struct TikTok {
-    posts: Vec<Post>,
-    made: u64,
-    /// When posts were opened, by account.
-    opened: BTreeMap<usize, Vec<DateTime<Utc>>>,
-    pub(super) oauth: OAuth,
+pub(super) struct Rules {
     /// Whether the app was audited.
     pub(super) audited: bool,
     /// What the account may choose, and what it has switched off.
@@ -88,13 +83,20 @@ pub struct TikTok {
     pub(super) moderated: bool,
 }
 
-impl Default for TikTok {
-    fn default() -> TikTok {
-        TikTok {
-            posts: Vec::new(),
-            made: 0,
-            opened: BTreeMap::new(),
-            oauth: OAuth::default(),
+/// TikTok's state.
+#[derive(Debug, Default)]
+pub struct TikTok {
+    posts: Vec<Post>,
+    made: u64,
+    /// When posts were opened, by account.
+    opened: BTreeMap<usize, Vec<DateTime<Utc>>>,
+    pub(super) oauth: OAuth,
+    pub(super) rules: Rules,
+}
+
+impl Default for Rules {
+    fn default() -> Rules {
+        Rules {
             audited: true,
             privacy: vec!["PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY"],
             off: Vec::new(),
@@ -161,7 +163,7 @@ impl Twin for TikTok {
         let there = self
             .posts
             .iter()
-            .filter(|post| matches!(post.stage, Stage::Working(_) | Stage::Done) && self.fails.is_none());
+            .filter(|post| matches!(post.stage, Stage::Working(_) | Stage::Done) && self.rules.fails.is_none());
         there.map(|post| self.seen(post)).collect()
     }
 }
@@ -171,6 +173,11 @@ fn handle(n: usize) -> String {
 }
 
 impl TikTok {
+    #[cfg(test)]
+    pub(super) fn with(rules: Rules) -> TikTok {
+        TikTok { rules, ..TikTok::default() }
+    }
+
     /// So many posts of the day are there already.
     #[cfg(test)]
     pub(super) fn fill(&mut self, owner: usize, posts: usize) {
@@ -223,12 +230,12 @@ impl TikTok {
             }
             ("POST", ["v2", "post", "publish", "creator_info", "query"]) => {
                 let n = self.authorized(request, "video.publish")?;
-                let off = |name: &str| self.off.contains(&name);
+                let off = |name: &str| self.rules.off.contains(&name);
                 Ok(fine(json!({
                     "creator_avatar_url": "https://p16.tiktokcdn.example/avatar", "creator_username": handle(n),
-                    "creator_nickname": format!("Ann {n}"), "privacy_level_options": self.privacy,
+                    "creator_nickname": format!("Ann {n}"), "privacy_level_options": self.rules.privacy,
                     "comment_disabled": off("comment"), "duet_disabled": off("duet"), "stitch_disabled": off("stitch"),
-                    "max_video_post_duration_sec": self.seconds,
+                    "max_video_post_duration_sec": self.rules.seconds,
                 })))
             }
             ("POST", ["v2", "post", "publish", "video", "init"]) => self.video(request, false),
@@ -288,10 +295,10 @@ impl TikTok {
 
     fn audience(&self, info: &Value) -> Result<(), Refusal> {
         let level = info["privacy_level"].as_str().ok_or_else(|| invalid("privacy_level is required"))?;
-        if !self.privacy.contains(&level) {
+        if !self.rules.privacy.contains(&level) {
             return Err(refuse(403, "privacy_level_option_mismatch", "Privacy level option doesn't match"));
         }
-        if !self.audited && level != "SELF_ONLY" {
+        if !self.rules.audited && level != "SELF_ONLY" {
             return Err(refuse(
                 403,
                 "unaudited_client_can_only_post_to_private_accounts",
@@ -337,7 +344,7 @@ impl TikTok {
             Some("PULL_FROM_URL") => {
                 post.id = format!("v_pub_url~v2-1.{}", post.number);
                 post.urls = vec![public(&source["video_url"])?];
-                post.stage = Stage::Working(self.slow);
+                post.stage = Stage::Working(self.rules.slow);
             }
             _ => return Err(invalid("source is invalid")),
         }
@@ -379,7 +386,7 @@ impl TikTok {
         self.budget(owner, inbox)?;
         let mut post = self.made(owner, info.clone(), inbox);
         post.id = format!("p_pub_url~v2.{}", post.number);
-        (post.urls, post.photos, post.stage) = (urls, true, Stage::Working(self.slow));
+        (post.urls, post.photos, post.stage) = (urls, true, Stage::Working(self.rules.slow));
         let data = json!({"publish_id": post.id});
         self.posts.push(post);
         Ok(fine(data))
@@ -407,7 +414,7 @@ impl TikTok {
         let number: Option<u64> = request.query("upload_id").and_then(|id| id.parse().ok());
         let known = request.query("upload_token").map(str::to_string) == number.map(|number| format!("twin-{number}"));
         let post = self.posts.iter_mut().find(|post| Some(post.number) == number && known).ok_or_else(|| bare(403))?;
-        let (slow, over) = (self.slow, Utc::now() - post.at > Duration::hours(1));
+        let (slow, over) = (self.rules.slow, Utc::now() - post.at > Duration::hours(1));
         let Some(file) = post.file.as_mut().filter(|_| !over && request.method == "PUT") else { return Err(bare(403)) };
         let mime = request.header("content-type").unwrap_or_default();
         if !matches!(mime, "video/mp4" | "video/quicktime" | "video/webm") {
@@ -436,7 +443,7 @@ impl TikTok {
     fn status(&mut self, request: &Incoming) -> Result<Reply, Refusal> {
         let publishes = self.authorized(request, "video.publish");
         let owner = publishes.or_else(|_| self.authorized(request, "video.upload"))?;
-        let (fails, moderated) = (self.fails, self.moderated);
+        let (fails, moderated) = (self.rules.fails, self.rules.moderated);
         let wanted = request.json()["publish_id"].as_str().unwrap_or_default().to_string();
         let post = self.posts.iter_mut().find(|post| post.id == wanted && post.owner == owner);
         let post = post.ok_or_else(|| refuse(400, "invalid_publish_id", "The publish_id does not exist"))?;
@@ -482,7 +489,7 @@ impl TikTok {
                 && !post.inbox
                 && matches!(post.stage, Stage::Working(_) | Stage::Done)
                 && post.info["privacy_level"] == "PUBLIC_TO_EVERYONE"
-                && !self.moderated
+                && !self.rules.moderated
         };
         let all = self.posts.iter().rev().filter(public);
         let one = |post: &Post| {
