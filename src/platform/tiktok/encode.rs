@@ -75,7 +75,8 @@ pub fn encode(ask: &Ask, piece: &mut Piece) -> Result<Value, String> {
         sides(&first)?;
         let source = match pulled {
             true => json!({"source": "PULL_FROM_URL"}),
-            false => source(first.bytes),
+            // how it is cut follows from the file that will be sent, which may be made first
+            false => json!({"source": "FILE_UPLOAD"}),
         };
         body.insert("source_info".into(), source);
         if inbox(ask) { "/v2/post/publish/inbox/video/init/" } else { "/v2/post/publish/video/init/" }

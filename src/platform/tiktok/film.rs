@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::CHUNK;
 use super::api::{self, Fate};
+use super::{CHUNK, encode};
 use crate::media::Media;
 use crate::net::{Answer, Body, Effect, Fault, FileSlice, Method, Request};
 use crate::platform::upload::{Lost, Shape, Span, Start, Status, Taken, Upload, Way};
@@ -39,8 +39,10 @@ impl Upload for Film<'_> {
     }
 
     /// Opens the post. Without the file nobody ever sees it.
-    async fn start(&self, cx: &Cx<'_>, _: &Media) -> Result<Start, Fault> {
-        let answer = cx.call(api::request(cx, Method::POST, self.path)?.json(self.body.clone())).await?;
+    async fn start(&self, cx: &Cx<'_>, media: &Media) -> Result<Start, Fault> {
+        let mut body = self.body.clone();
+        body["source_info"] = encode::source(media.bytes);
+        let answer = cx.call(api::request(cx, Method::POST, self.path)?.json(body)).await?;
         let data = &answer.value()["data"];
         let text = |key: &str| data[key].as_str().filter(|text| !text.is_empty());
         let (id, to) = (text("publish_id"), text("upload_url"));

@@ -40,7 +40,10 @@ impl Find for Network {
         match told {
             Some(told) if !elsewhere => Ok(told),
             told => Ok(match listed(cx, post, since).await? {
-                Listed::One(receipt) => Found::Yes(receipt),
+                Listed::One(receipt) => {
+                    fetched(cx, &plan).await;
+                    Found::Yes(receipt)
+                }
                 // what was posted a while ago is listed, if everybody may see it; what was posted just now is not yet
                 Listed::None if elsewhere => Found::No,
                 Listed::None | Listed::Unsure => told.filter(|_| !elsewhere).unwrap_or(Found::Unsure),

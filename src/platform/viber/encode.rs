@@ -51,7 +51,7 @@ pub fn render(network: &Network, ask: &Ask) -> Rendered {
     rendered
 }
 
-/// The request's body, but for the sender and the addresses of media, which may be signed.
+/// The request's body, but for the sender, the addresses of media, which may be signed, and their size, which may change until then.
 pub fn encode(_: &Ask, piece: &mut Piece) -> Result<Value, String> {
     let text = Markup::Plain.encode(&piece.text);
     let Some(one) = piece.media.first() else {
@@ -61,7 +61,7 @@ pub fn encode(_: &Ask, piece: &mut Piece) -> Result<Value, String> {
     Ok(match media.class() {
         "image" => json!({"type": "picture", "text": text}),
         "video" => {
-            let mut body = json!({"type": "video", "size": media.bytes});
+            let mut body = json!({"type": "video"});
             if let Some(millis) = media.about.millis {
                 // whole seconds, never none
                 body["duration"] = json!(millis.div_ceil(1000).max(1));
@@ -78,7 +78,7 @@ pub fn encode(_: &Ask, piece: &mut Piece) -> Result<Value, String> {
             if length > NAME {
                 return Err(format!("the file's name has {length} characters, {NAME} are allowed"));
             }
-            json!({"type": "file", "size": media.bytes, "file_name": media.name})
+            json!({"type": "file", "file_name": media.name})
         }
     })
 }

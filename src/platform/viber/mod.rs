@@ -115,6 +115,9 @@ impl Platform for Network {
     async fn publish(&self, cx: &Cx<'_>, post: &Post, _ready: &Value) -> Result<Receipt, Fault> {
         let mut body = post.payload.as_object().cloned().ok_or_else(|| Fault::local("the planned request is empty"))?;
         body.insert("from".into(), json!(sender(cx)?));
+        if let Some(one) = post.media.first().filter(|one| one.media.class() != "image") {
+            body.insert("size".into(), json!(one.media.bytes));
+        }
         for (name, address) in addresses(cx, post).await? {
             body.insert(name.into(), json!(address.expose_secret()));
         }
