@@ -49,6 +49,8 @@ networks! {
     ok,
     slack,
     telegram,
+    tiktok,
+    viber,
     vk,
     webhook,
 }

@@ -188,8 +188,11 @@ impl<'a> Machine<'a> {
 /// A thread where there are threads, else one post; with a picture where pictures are taken.
 fn draft(stage: &Stage, marks: &[&str]) -> Content {
     let spec = stage.platform.spec();
-    let mut content =
-        if spec.media.image.is_some() { stage.with_pictures(marks[0], 1) } else { stage.content(marks[0]) };
+    let mut content = if spec.media.image.is_some() && !stage.sends_films_alone() {
+        stage.with_pictures(marks[0], 1)
+    } else {
+        stage.content(marks[0])
+    };
     content.posts[0].text = xpost::text::Text::plain(format!("{} opens", marks[0]));
     for mark in &marks[1..] {
         content.posts.extend(stage.content(&format!("{mark} goes on")).posts);
