@@ -132,12 +132,7 @@ pub(super) fn id(value: &Value) -> Option<String> {
 ///
 /// # Errors
 /// One fault; what was finished is saved.
-pub(super) async fn prepare(
-    cx: &Cx<'_>,
-    post: &Post,
-    how: &dyn Containers,
-    state: State,
-) -> Result<Ready, Fault> {
+pub(super) async fn prepare(cx: &Cx<'_>, post: &Post, how: &dyn Containers, state: State) -> Result<Ready, Fault> {
     let list: Vec<Map<String, Value>> = serde_json::from_value(post.payload["containers"].clone())
         .map_err(|_| Fault::local("the journal's payload has no containers; plan the post again"))?;
     let mut work = Work { cx, post, how, state, fresh: BTreeSet::new(), list: &list };
@@ -235,7 +230,10 @@ impl Work<'_> {
     }
 
     fn medium(&self, at: usize) -> Result<&MediaUse, Fault> {
-        self.post.media.get(at).ok_or_else(|| Fault::local("the journal's payload does not fit its media; plan the post again"))
+        self.post
+            .media
+            .get(at)
+            .ok_or_else(|| Fault::local("the journal's payload does not fit its media; plan the post again"))
     }
 
     async fn address(&self, media: crate::media::Media) -> Result<String, Fault> {
@@ -343,7 +341,9 @@ impl Work<'_> {
 /// There is none, or it is shown already, by a try whose answer was lost: read back.
 pub(super) fn to_show(ready: &Value) -> Result<String, Fault> {
     match State::of(ready).post() {
-        Some((_, true)) => Err(Fault::new(Kind::Rejected, "the network says that it is posted already").maybe().code("PUBLISHED")),
+        Some((_, true)) => {
+            Err(Fault::new(Kind::Rejected, "the network says that it is posted already").maybe().code("PUBLISHED"))
+        }
         Some((id, false)) => Ok(id.to_string()),
         None => Err(Fault::local("there is no container to post; run `xpost run` again")),
     }

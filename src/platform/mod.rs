@@ -2,6 +2,9 @@
 //!
 //! A network is a folder here and one word in `networks!` below; nothing outside its folder names it.
 
+mod container;
+mod container_login;
+mod container_twin;
 mod contract;
 mod cx;
 mod fit;
@@ -47,6 +50,7 @@ networks! {
     feed,
     mastodon,
     telegram,
+    threads,
     webhook,
 }
 

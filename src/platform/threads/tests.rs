@@ -1,0 +1,1 @@
+//! Payloads, refusals, chains, and what becomes of containers.
