@@ -10,7 +10,7 @@ use url::Url;
 use xpost::account::{HostSettings, Secrets, Vault};
 use xpost::deliver::{AddOptions, Engine, Options, Order, Written};
 use xpost::host::MediaHost;
-use xpost::net::{Door, DoorOptions, Fault, Redactor};
+use xpost::net::{Door, DoorOptions, Fault, Kind, Redactor};
 use xpost::platform::{AccountInfo, Ask, Content, Platform, Repeat};
 use xpost::store::{Account, DeliveryRow, Home, NewAccount, PartState, Scope, SecretSource, Store};
 use xpost::twin::{Inject, What, When};
@@ -329,7 +329,12 @@ async fn what_was_deleted_is_gone(stage: &Stage) {
     }));
     for part in machine.row(&engine, id).await.parts.iter().rev() {
         let receipt = serde_json::from_value(part.receipt.clone().unwrap()).unwrap();
-        stage.ok(engine.delete(&session.0, part.id, &receipt).await);
+        let deleted = engine.delete(&session.0, part.id, &receipt).await;
+        // an account of a lesser kind may have no way to
+        if stage.lesser && deleted.as_ref().is_err_and(|fault| fault.kind == Kind::Unsupported) {
+            return;
+        }
+        stage.ok(deleted);
     }
     for mark in marks {
         assert_eq!(stage.posts_with(mark).len(), 0, "`{mark}` is still there");

@@ -3,6 +3,7 @@
 use chrono::Utc;
 use serde_json::Value;
 use xpost::draft::Overflow;
+use xpost::net::Kind;
 use xpost::platform::{AccountInfo, Ask, Found, Limits, Platform, Repeat};
 use xpost::text::Text;
 
@@ -274,7 +275,11 @@ async fn delete_twice(stage: &Stage) {
     let delete = stage.platform.delete().expect("the skip says so");
     let gone = stage.ok(actor.publish_all(&stage.content("to be deleted")).await);
     stage.ok(actor.publish_all(&stage.content("to stay")).await);
-    stage.ok(delete.delete(&actor.cx(), &gone[0].1).await);
+    let first = delete.delete(&actor.cx(), &gone[0].1).await;
+    if stage.lesser && first.as_ref().is_err_and(|fault| fault.kind == Kind::Unsupported) {
+        return;
+    }
+    stage.ok(first);
     assert_eq!(stage.posts_with("to be deleted").len(), 0);
     stage.ok(delete.delete(&actor.cx(), &gone[0].1).await);
     assert_eq!(stage.timeline().len(), 1, "the other one stays");
