@@ -48,6 +48,7 @@ networks! {
     bluesky,
     discord,
     feed,
+    instagram,
     mastodon,
     telegram,
     threads,
