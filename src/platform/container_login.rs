@@ -72,3 +72,71 @@ fn one_word(secrets: &Secrets) -> Result<(), String> {
     }
     Ok(())
 }
+
+/// For the tests of the two logins: a person without a browser on this machine, who agrees to everything and pastes what he landed on.
+#[cfg(test)]
+pub(super) mod sitter {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use secrecy::{ExposeSecret, SecretString};
+
+    use crate::login::{self, App, Desk, Grant, Login, Person};
+    use crate::net::{Door, DoorOptions, Fault, Redactor, Request};
+    use crate::platform::stage::Stage;
+
+    pub struct Ann {
+        /// Where the twins are.
+        pub mirror: String,
+        pub visited: Mutex<String>,
+        /// Changes the address that he opens.
+        pub bend: fn(&str) -> String,
+        /// Changes what he pastes.
+        pub smudge: fn(&str) -> String,
+    }
+
+    impl Ann {
+        pub fn new(stage: &Stage) -> Ann {
+            Ann { mirror: stage.server.url(), visited: Mutex::default(), bend: str::to_string, smudge: str::to_string }
+        }
+
+        /// Logs in by this way with this app.
+        pub async fn enter(
+            &self,
+            stage: &Stage,
+            way: &Login,
+            app: (&str, &str),
+            redirect: Option<&str>,
+        ) -> Result<Grant, Fault> {
+            let (cx, redirect) = (stage.cx(), redirect.map(str::to_string));
+            let app = App { id: app.0.into(), secret: Some(app.1.into()), redirect, scopes: None };
+            login::enter(&Desk { app: Some(app), ..cx.desk(self) }, way).await
+        }
+    }
+
+    #[async_trait]
+    impl Person for Ann {
+        fn browser(&self) -> bool {
+            false
+        }
+        fn visit(&self, address: &str, _: Option<&str>) {
+            *self.visited.lock().unwrap() = (self.bend)(address);
+        }
+        fn enter_code(&self, _: &str, _: &str, _: Option<&str>, _: chrono::DateTime<chrono::Utc>) {
+            panic!("there is no such flow here");
+        }
+        async fn ask(&self, what: &str, _: bool) -> Result<SecretString, Fault> {
+            assert_eq!(what, "paste the address");
+            let address = self.visited.lock().unwrap().replacen("https:/", &self.mirror, 1);
+            let door = Door::new(DoorOptions::default(), Redactor::default()).unwrap();
+            let answer = door.send(Request::get(address)).await.unwrap();
+            let landed = answer.header("location").unwrap_or("https://xpost.example/callback?error=no").to_string();
+            Ok(SecretString::from((self.smudge)(&landed)))
+        }
+        fn say(&self, _: &str) {}
+    }
+
+    pub fn plain(grant: &Grant, name: &str) -> String {
+        grant.secrets[name].expose_secret().to_string()
+    }
+}

@@ -163,6 +163,7 @@ impl OAuth {
     }
 
     /// Makes every token older.
+    #[cfg(test)]
     pub fn age(&mut self, by: TimeDelta) {
         for token in &mut self.tokens {
             token.made -= by;
@@ -262,5 +263,34 @@ impl OAuth {
         }
         let token = self.give(known.scopes, TimeDelta::days(60));
         Ok(Reply::json(200, &json!({"access_token": token.text, "token_type": "bearer", "expires_in": 60 * 86_400})))
+    }
+}
+
+/// For tests: a twin that can still be reached while it is served.
+#[cfg(test)]
+pub(super) struct Held<T>(pub std::sync::Arc<std::sync::Mutex<T>>);
+
+#[cfg(test)]
+impl<T: crate::twin::Twin> crate::twin::Twin for Held<T> {
+    fn hosts(&self) -> Vec<String> {
+        self.0.lock().unwrap().hosts()
+    }
+    fn shares(&self) -> Vec<String> {
+        self.0.lock().unwrap().shares()
+    }
+    fn claims(&self, request: &Incoming) -> bool {
+        self.0.lock().unwrap().claims(request)
+    }
+    fn answer(&mut self, request: &Incoming) -> Reply {
+        self.0.lock().unwrap().answer(request)
+    }
+    fn limited(&self, seconds: u64) -> Reply {
+        self.0.lock().unwrap().limited(seconds)
+    }
+    fn expired(&self) -> Reply {
+        self.0.lock().unwrap().expired()
+    }
+    fn timeline(&self) -> Vec<crate::twin::Seen> {
+        self.0.lock().unwrap().timeline()
     }
 }

@@ -32,6 +32,8 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "the document is cut to what posts; channels and members of a guild are not in it",
     ),
     ("telegram", "/getUpdates: no such path", "the document is cut to what posts; updates are not in it"),
+    ("meta-graph", "/comments: no such path", "the document is cut to what posts; reading comments is not in it"),
+    ("meta-graph", "/ig-api-upload/", "the upload host is documented in prose alone"),
     (
         "threads",
         "the query parameter `access_token` is unknown",

@@ -42,17 +42,21 @@ pub fn request(cx: &Cx<'_>, method: Method, path: &str) -> Result<Request, Fault
     }
 }
 
+/// The number of the Instagram account, if the account was told; a number that is written as one counts as well.
+pub fn number(cx: &Cx<'_>) -> Option<String> {
+    container::id(&cx.account.settings["user"])
+}
+
 /// The account in a path: its number, or `me` where the token can only be one account's.
 ///
 /// # Errors
 /// A login through Facebook is nobody on Instagram by itself.
-pub fn user<'a>(cx: &'a Cx<'_>) -> Result<&'a str, Fault> {
-    let own = cx.account.setting("user");
-    match (own.is_empty(), via(cx)) {
-        (false, _) => Ok(own),
-        (true, Via::Instagram) if cx.account.remote_id.is_empty() => Ok("me"),
-        (true, Via::Instagram) => Ok(&cx.account.remote_id),
-        (true, Via::Facebook) => {
+pub fn user(cx: &Cx<'_>) -> Result<String, Fault> {
+    match (number(cx), via(cx)) {
+        (Some(own), _) => Ok(own),
+        (None, Via::Instagram) if cx.account.remote_id.is_empty() => Ok("me".to_string()),
+        (None, Via::Instagram) => Ok(cx.account.remote_id.clone()),
+        (None, Via::Facebook) => {
             let name = &cx.account.name;
             let why = "is a login at Facebook and no account on Instagram; choose one: `xpost account targets";
             Err(Fault::local(format!("`{name}` {why} {name}`")))

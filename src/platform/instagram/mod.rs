@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use self::api::{FACEBOOK, Instagram, MEDIA_FIELDS, Via, listed, receipt, request, user, via};
+use self::api::{FACEBOOK, Instagram, MEDIA_FIELDS, Via, listed, number, receipt, request, user, via};
 use super::container::{self, State};
 use super::graph::{self, Meaning, meaning};
 use super::{
@@ -201,13 +201,12 @@ impl Platform for Network {
     }
 
     async fn whoami(&self, cx: &Cx<'_>) -> Result<Profile, Fault> {
-        let own = cx.account.setting("user");
-        let (path, fields) = match via(cx) {
-            Via::Instagram => ("me", "user_id,username,account_type"),
-            Via::Facebook if own.is_empty() => ("me", "id,name"),
-            Via::Facebook => (own, "id,username"),
+        let (path, fields) = match (via(cx), number(cx)) {
+            (Via::Instagram, _) => ("me".to_string(), "user_id,username,account_type"),
+            (Via::Facebook, None) => ("me".to_string(), "id,name"),
+            (Via::Facebook, Some(own)) => (own, "id,username"),
         };
-        let answer = cx.call(request(cx, Method::GET, path)?.query("fields", fields)).await?;
+        let answer = cx.call(request(cx, Method::GET, &path)?.query("fields", fields)).await?;
         let me = answer.value();
         let id = container::id(&me["user_id"]).or_else(|| container::id(&me["id"]));
         let id = id.ok_or_else(|| payload_error(&answer, "id"))?;

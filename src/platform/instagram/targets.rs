@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::Network;
-use super::api::{Via, request, via};
+use super::api::{Via, number, request, via};
 use crate::net::{Fault, Method, one_line};
 use crate::platform::{Cx, TargetOffer, Targets, container};
 
@@ -23,7 +23,7 @@ impl Targets for Network {
             return Ok(Vec::new());
         }
         // with the token of a page there is that page
-        if !cx.account.setting("user").is_empty() {
+        if number(cx).is_some() {
             return Ok(Vec::new());
         }
         let asking = request(cx, Method::GET, "me/accounts")?.query("fields", FIELDS).query("limit", MOST);

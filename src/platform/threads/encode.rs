@@ -116,6 +116,9 @@ fn extras(ask: &Ask, piece: &mut Piece, kind: &str, whole: &mut Map<String, Valu
         if poll.seconds()? != POLL_SECONDS {
             piece.notes.push(PlanNote::new("poll_duration", "Threads closes every poll after 24 hours; `duration` is left out"));
         }
+        if poll.question.as_ref().is_some_and(|question| !piece.text.text.contains(question.trim())) {
+            piece.notes.push(PlanNote::new("poll_question", "on Threads the text is a poll's question; `question` is left out"));
+        }
         if poll.multiple {
             return Err("a poll on Threads has one answer a voter; leave `multiple` out".to_string());
         }

@@ -161,6 +161,14 @@ fn links(text: &str, attached: Option<&String>) -> usize {
 }
 
 impl ThreadsTwin {
+    /// Makes every container older.
+    #[cfg(test)]
+    pub fn age(&mut self, by: TimeDelta) {
+        for container in &mut self.containers {
+            container.made -= by;
+        }
+    }
+
     fn route(&mut self, request: &Incoming) -> Result<Reply, Refusal> {
         let path = request.segments();
         if request.host == HOSTS[1] {
