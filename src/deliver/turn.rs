@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::engine::{EventKind, store_fault};
 use super::session::Session;
-use super::verdict::{Phase, Situation, TRIES, Verdict, next_try, verdict};
+use super::verdict::{Phase, Situation, TRIES, Verdict, next_try};
 use super::worker::Worker;
 use crate::account::Secrets;
 use crate::host::{self, Hosted};

@@ -388,13 +388,21 @@ fn exchange_json(exchange: &Exchange) -> Value {
             (name.clone(), if secret { "[secret]".to_string() } else { value.clone() })
         })
         .collect();
+    let query: Vec<(&str, &str)> = request
+        .query
+        .iter()
+        .map(|(name, value)| {
+            let secret = ["token", "secret", "code"].iter().any(|word| name.contains(word));
+            (name.as_str(), if secret { "[secret]" } else { value.as_str() })
+        })
+        .collect();
     json!({
         "at": exchange.at,
         "platform": exchange.platform,
         "method": request.method,
         "host": request.host,
         "path": request.path,
-        "query": request.query,
+        "query": query,
         "request": Side { headers: &masked, body: body(&request.body) },
         "reached_the_twin": exchange.answered,
         "fault": exchange.fault,
