@@ -44,6 +44,7 @@ macro_rules! networks {
 networks! {
     bluesky,
     discord,
+    facebook,
     feed,
     mastodon,
     telegram,
