@@ -419,17 +419,69 @@ pub(super) fn among(
     }
 }
 
-/// Why containers fail, as Threads says it and Instagram's sentences hold it, for people.
-pub(super) fn why(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "FAILED_DOWNLOADING_VIDEO" => "the film could not be fetched from its public address; run `xpost doctor`",
-        "FAILED_PROCESSING_AUDIO" => "its sound cannot be processed; export it with AAC",
-        "FAILED_PROCESSING_VIDEO" => "the film cannot be processed; export it as MP4 with H.264 and AAC",
-        "INVALID_ASPEC_RATIO" | "INVALID_ASPECT_RATIO" => "it has a shape that the network does not take",
-        "INVALID_BIT_RATE" => "it has too many bits a second",
-        "INVALID_DURATION" => "it is too long or too short",
-        "INVALID_FRAME_RATE" => "it has a frame rate that the network does not take (23 to 60)",
-        "INVALID_AUDIO_CHANNELS" | "INVALID_AUDIO_CHANNEL_LAYOUT" => "its sound has more channels than two",
-        _ => return None,
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_795_262_400 + seconds, 0).unwrap()
+    }
+
+    fn listed(id: &str, text: &str, seconds: i64, parent: Option<&str>) -> Listed {
+        let receipt = Receipt::new(id, None);
+        Listed { receipt, text: text.into(), parent: parent.map(str::to_string), at: Some(at(seconds)) }
+    }
+
+    fn found(list: &[Listed], parent: Option<&str>, shown: Option<bool>, whole: bool) -> Found {
+        among(list, "a", parent, at(0), shown, whole)
+    }
+
+    fn yes(id: &str) -> Found {
+        Found::Yes(Receipt::new(id, None))
+    }
+
+    #[test]
+    fn what_a_container_says_counts_more_than_a_list() {
+        let other = listed("9", "b", 5, None);
+        assert_eq!(
+            found(&[other.clone()], None, Some(false), false),
+            Found::No,
+            "it was not shown, however long the list is"
+        );
+        assert_eq!(
+            found(&[other.clone()], None, Some(true), true),
+            Found::Unsure,
+            "it was shown, and is not listed yet"
+        );
+        assert_eq!(found(&[other.clone()], None, None, true), Found::No);
+        assert_eq!(found(&[other], None, None, false), Found::Unsure);
+        let two = [listed("2", " a\n", 5, None), listed("1", "a", 3, None)];
+        assert_eq!(found(&two, None, Some(true), true), yes("2"), "the newest was shown last");
+        assert_eq!(found(&two, None, None, true), Found::Unsure);
+        assert_eq!(found(&two[1..], None, None, true), yes("1"));
+    }
+
+    #[test]
+    fn an_older_post_of_the_same_words_is_another_one() {
+        let old = [listed("1", "a", -60, None)];
+        assert_eq!(found(&old, None, None, true), Found::No);
+        assert_eq!(found(&old, None, Some(false), true), Found::No);
+        // its container says that it is out, so that clocks which differ do not matter
+        assert_eq!(found(&old, None, Some(true), true), yes("1"));
+        let reply = [listed("2", "a", 1, Some("7"))];
+        assert_eq!(found(&reply, None, None, true), Found::No);
+        assert_eq!(found(&reply, Some("7"), None, true), yes("2"));
+    }
+
+    #[test]
+    fn states_and_moments_as_both_networks_write_them() {
+        assert_eq!(says(&json!({"status": "FINISHED"})), Says::Ready);
+        assert_eq!(says(&json!({"status_code": "ERROR", "status": "Error: no"})), Says::Failed);
+        assert_eq!(says(&json!({"status_code": "EXPIRED"})), Says::Expired);
+        assert_eq!(says(&json!({"status": "NEW_WORD"})), Says::Unknown);
+        assert_eq!(moment(&json!("2026-11-21T12:00:00+0000")), Some(at(0)));
+        assert_eq!(moment(&json!("2026-11-21T13:00:05+0100")), Some(at(5)));
+        assert_eq!(moment(&json!("yesterday")), None);
+        assert_eq!((id(&json!(7)), id(&json!("7")), id(&json!(""))), (Some("7".into()), Some("7".into()), None));
+    }
 }

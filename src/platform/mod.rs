@@ -47,6 +47,7 @@ macro_rules! networks {
 networks! {
     bluesky,
     discord,
+    facebook,
     feed,
     instagram,
     mastodon,

@@ -114,3 +114,11 @@ async fn a_token_goes_to_no_host_of_the_other_login() {
     stage.account.settings = json!({"via": "facebook", "user": 17_841_400_000_000_001_u64});
     assert_eq!(post(&stage).await.unwrap_err().kind, Kind::Auth, "a token of Instagram's is nothing to Facebook");
 }
+
+#[test]
+fn the_version_in_the_addresses_is_the_one_that_is_spoken() {
+    let crate::login::Flow::Code(flow) = LOGINS[1].flow else { panic!("it is no flow with a code") };
+    for address in [flow.authorize, flow.token, flow.longer.unwrap().url] {
+        assert!(address.contains(&format!("/{}/", graph::API.version)), "{address}");
+    }
+}

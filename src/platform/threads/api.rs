@@ -34,7 +34,7 @@ impl Containers for Threads {
 
     fn failed(&self, said: &Value) -> Fault {
         let word = said["error_message"].as_str().unwrap_or("UNKNOWN");
-        match container::why(word) {
+        match why(word) {
             Some(why) => Fault::new(Kind::Rejected, why).code(word),
             // a word that is none, or one that is new
             None => Fault::new(Kind::Rejected, format!("Threads could not use it and says `{}`", crate::net::one_line(word, 80))).code("ERROR"),
@@ -65,4 +65,19 @@ pub fn listed(answer: &Value) -> Vec<Listed> {
         })
     })
     .collect()
+}
+
+/// Why a container failed, for people; `None` for a word that says nothing, or is new.
+fn why(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "FAILED_DOWNLOADING_VIDEO" => "the film could not be fetched from its public address; run `xpost doctor`",
+        "FAILED_PROCESSING_AUDIO" => "its sound cannot be processed; export it with AAC",
+        "FAILED_PROCESSING_VIDEO" => "the film cannot be processed; export it as MP4 with H.264 and AAC",
+        "INVALID_ASPEC_RATIO" | "INVALID_ASPECT_RATIO" => "it has a shape that the network does not take",
+        "INVALID_BIT_RATE" => "it has too many bits a second",
+        "INVALID_DURATION" => "it is too long or too short",
+        "INVALID_FRAME_RATE" => "it has a frame rate that the network does not take (23 to 60)",
+        "INVALID_AUDIO_CHANNELS" | "INVALID_AUDIO_CHANNEL_LAYOUT" => "its sound has more channels than two",
+        _ => return None,
+    })
 }

@@ -48,7 +48,8 @@ const FACTS: Spec = Spec {
         "https://developers.facebook.com/documentation/threads/create-posts/polls",
         "https://developers.facebook.com/documentation/threads/create-posts/location-tagging",
     ],
-    server: Server::Fixed("https://graph.threads.net"),
+    // `https://graph.threads.com` is the same; which of the two stays is not said
+    server: Server::Default("https://graph.threads.net"),
     api: Some(super::Api { version: "v1.0", sunset: None }),
     fields: &[
         Field {
