@@ -2,6 +2,9 @@
 //!
 //! A network is a folder here and one word in `networks!` below; nothing outside its folder names it.
 
+mod container;
+mod container_login;
+mod container_twin;
 mod contract;
 mod cx;
 mod fit;
@@ -9,6 +12,7 @@ mod fit_check;
 mod fit_compose;
 mod fit_flow;
 mod fit_media;
+pub mod graph;
 mod spec;
 #[cfg(test)]
 mod stage;
@@ -43,7 +47,9 @@ macro_rules! networks {
 networks! {
     bluesky,
     discord,
+    facebook,
     feed,
+    instagram,
     mastodon,
     mattermost,
     ok,
@@ -52,6 +58,7 @@ networks! {
     tiktok,
     viber,
     vk,
+    threads,
     webhook,
 }
 
