@@ -55,10 +55,10 @@ networks! {
     ok,
     slack,
     telegram,
+    threads,
     tiktok,
     viber,
     vk,
-    threads,
     webhook,
 }
 
