@@ -14,8 +14,8 @@ use xpost::account::{Secrets, Vault};
 use xpost::deliver::{AddOptions, Engine, Options, Order, Written};
 use xpost::net::{Door, DoorOptions, Effect, Fault, Kind, Redactor};
 use xpost::platform::{
-    AccountInfo, Ask, Cx, Find, Found, Part, Piece, Platform, Post, Profile, Ready, Receipt, Repeat, Server, Spec,
-    TextRule, TwinAccount,
+    AccountInfo, Ask, Cx, Edit, Find, Found, Part, Piece, Platform, Post, Profile, Ready, Receipt, Repeat, Server,
+    Spec, TextRule, TwinAccount,
 };
 use xpost::store::{self, DeliveryRow, Home, NewAccount, PartState, Scope, SecretSource, Store};
 use xpost::text::Text;
@@ -151,6 +151,10 @@ impl Platform for Fake {
         self.can_find.then_some(self)
     }
 
+    fn edit(&self) -> Option<&dyn Edit> {
+        self.can_find.then_some(self)
+    }
+
     fn twin(&self) -> Box<dyn Twin> {
         unreachable!("this network has no twin")
     }
@@ -178,6 +182,26 @@ impl Find for Fake {
         let posts = self.posts.lock().unwrap();
         let at = posts.iter().position(|(a, t, _)| *a == cx.account.name && *t == post.text.text);
         Ok(at.map_or(Found::No, |at| Found::Yes(Receipt::new(at.to_string(), None))))
+    }
+}
+
+#[async_trait]
+impl Edit for Fake {
+    fn can(&self, _: &Post, new: &Post) -> Result<(), String> {
+        if new.text.text.contains("forbidden") { Err("that word cannot come in".into()) } else { Ok(()) }
+    }
+
+    async fn edit(&self, _: &Cx<'_>, receipt: &Receipt, post: &Post) -> Result<Receipt, Fault> {
+        *self.requests.lock().unwrap() += 1;
+        let act = next(&self.writes);
+        if matches!(act, Act::Fine | Act::Stored) {
+            self.posts.lock().unwrap()[receipt.id.parse::<usize>().unwrap()].1 = post.text.text.clone();
+        }
+        match act {
+            Act::Fine => Ok(receipt.clone()),
+            Act::Stored => Err(lost()),
+            act => Err(harmless(act)),
+        }
     }
 }
 
@@ -497,4 +521,42 @@ async fn what_a_person_says_is_there_is_taken_as_said() {
     assert_eq!(engine.store().delivery(ids[0]).await.unwrap().unwrap().state(), PartState::Sent);
     assert_eq!((world.network.count("a", "1"), world.network.count("a", "2")), (1, 1));
     assert_eq!(*world.network.parents.lock().unwrap(), [None, None]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_gets_other_words_and_the_journal_says_so() {
+    let world = World::new(Repeat::Find, true, &[]);
+    let engine = world.engine();
+    let ids = world.add(&engine, &["a"], &["one", "two"], &AddOptions::default()).await;
+    world.run(&engine, &ids).await;
+    let row = async || engine.store().delivery(ids[0]).await.unwrap().unwrap();
+    let part = |text: &str| Part { text: Text::plain(text), payload: json!(text), ..Part::default() };
+    let before = *world.network.requests.lock().unwrap();
+    // nothing is sent if one part cannot be changed
+    for parts in [vec![part("one!"), part("forbidden")], vec![part("one!")]] {
+        let fault = engine.edit(&row().await, &parts, "q").await.unwrap_err();
+        assert_eq!((fault.kind, fault.effect), (Kind::Unsupported, Effect::None));
+    }
+    assert_eq!(*world.network.requests.lock().unwrap(), before);
+    // only what changed is sent; a login that has ended is renewed
+    world.network.writes.lock().unwrap().push_back(Act::Auth);
+    assert_eq!(engine.edit(&row().await, &[part("one"), part("two!")], "q").await.unwrap(), [1]);
+    assert_eq!(*world.network.requests.lock().unwrap(), before + 2);
+    let now = row().await;
+    assert_eq!((now.parts[1].payload.clone(), now.plan_hash.as_str()), (json!("two!"), "q"));
+    assert_eq!((world.network.count("a", "two!"), world.network.count("a", "two")), (1, 0));
+    // an answer that was lost: the journal keeps the old words, and the same again does no harm
+    world.network.writes.lock().unwrap().push_back(Act::Stored);
+    engine.edit(&row().await, &[part("one"), part("three")], "r").await.unwrap_err();
+    assert_eq!(row().await.parts[1].payload, json!("two!"));
+    assert_eq!(engine.edit(&row().await, &[part("one"), part("three")], "r").await.unwrap(), [1]);
+    assert_eq!(world.network.count("a", "three"), 1);
+    let attempts = engine.store().attempts(row().await.post_id).await.unwrap();
+    let edits: Vec<&str> =
+        attempts.iter().filter(|attempt| attempt.phase == "edit").map(|attempt| attempt.outcome.as_str()).collect();
+    assert_eq!(edits, ["ok", "fault", "ok"]);
+    // what was taken back cannot be changed
+    engine.store().deleted(row().await.parts[0].id, Utc::now()).await.unwrap();
+    let fault = engine.edit(&row().await, &[part("one"), part("four")], "s").await.unwrap_err();
+    assert!(fault.message.contains("part 1 is not posted"), "{fault}");
 }
