@@ -9,6 +9,7 @@ mod fit_check;
 mod fit_compose;
 mod fit_flow;
 mod fit_media;
+pub mod graph;
 mod spec;
 #[cfg(test)]
 mod stage;
