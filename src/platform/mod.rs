@@ -48,6 +48,7 @@ networks! {
     mastodon,
     telegram,
     webhook,
+    whatsapp,
     youtube,
 }
 

@@ -385,7 +385,7 @@ async fn an_edit_keeps_what_the_draft_does_not_speak_of() {
     let mut new = draft(&stage, "new");
     new.title = Some("Another title".into());
     let (old, new) = (stage.posts(&old).remove(0), stage.posts(&new).remove(0));
-    let edit = Network.edit().unwrap();
+    let edit = Platform::edit(&Network).unwrap();
     assert_eq!(edit.can(&old, &new), Ok(()));
     edit.edit(&stage.cx(), &receipt, &new).await.unwrap();
     let seen = stage.timeline();
@@ -412,10 +412,10 @@ async fn a_comment_is_found_changed_and_taken_back() {
     assert_eq!(find(&post).await, Found::Yes(receipts[1].clone()));
     post.payload = json!({"comment": "another"});
     assert_eq!(find(&post).await, Found::No);
-    Network.edit().unwrap().edit(&stage.cx(), &receipts[1], &post).await.unwrap();
+    Platform::edit(&Network).unwrap().edit(&stage.cx(), &receipts[1], &post).await.unwrap();
     assert_eq!(stage.timeline()[1].text, "another");
     for _ in 0..2 {
-        Network.delete().unwrap().delete(&stage.cx(), &receipts[1]).await.unwrap();
+        Platform::delete(&Network).unwrap().delete(&stage.cx(), &receipts[1]).await.unwrap();
     }
     assert_eq!(stage.timeline().len(), 1);
 }

@@ -712,14 +712,3 @@ fn related(request: &Incoming) -> Option<(Value, String)> {
     let (_, file) = file.split_once("\r\n\r\n")?;
     Some((serde_json::from_str(about).ok()?, file.to_string()))
 }
-
-/// For tests: sessions are forgotten.
-#[cfg(test)]
-impl YoutubeTwin {
-    pub(super) fn age(&mut self) {
-        self.sessions.clear();
-        for video in &mut self.videos {
-            video.at -= chrono::Duration::days(1);
-        }
-    }
-}
