@@ -53,7 +53,19 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
         })
         .collect();
     world.out.table(
-        &["NAME", "TEXT", "THREADS", "IMAGES", "VIDEOS", "POLLS", "READS BACK", "EDITS", "DELETES", "REPEAT", "WHAT IT IS"],
+        &[
+            "NAME",
+            "TEXT",
+            "THREADS",
+            "IMAGES",
+            "VIDEOS",
+            "POLLS",
+            "READS BACK",
+            "EDITS",
+            "DELETES",
+            "REPEAT",
+            "WHAT IT IS",
+        ],
         &rows,
     );
     Ok(Exit::Done)

@@ -211,7 +211,14 @@ fn section(one: &Value) -> String {
         ("edits", "edits"),
         ("deletes", "deletes"),
     ];
-    row("can", can.iter().filter(|(key, _)| one[*key] == true || one[*key].is_object()).map(|(_, word)| *word).collect::<Vec<_>>().join(", "));
+    row(
+        "can",
+        can.iter()
+            .filter(|(key, _)| one[*key] == true || one[*key].is_object())
+            .map(|(_, word)| *word)
+            .collect::<Vec<_>>()
+            .join(", "),
+    );
     row("again", text(one, "repeat").into());
     out.push('\n');
     fields(&mut out, "account", &one["fields"]);

@@ -56,11 +56,9 @@ pub fn encode(ask: &Ask, piece: &mut Piece) -> Result<Value, String> {
     if !tags.is_empty() {
         snippet.insert("tags".into(), json!(tags));
     }
-    if let Some(category) = content.option_str("category") {
-        if category.is_empty() || !category.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(format!("`category`: `{category}` is no number; `22` is people and blogs, `28` science and technology"));
-        }
-        snippet.insert("categoryId".into(), json!(category));
+    if let Some(category) = content.option("category") {
+        let number = category.as_u64().ok_or_else(|| format!("`category`: there is no category {category}"))?;
+        snippet.insert("categoryId".into(), json!(number.to_string()));
     }
     if let Some(lang) = &content.lang {
         snippet.insert("defaultLanguage".into(), json!(lang));

@@ -73,7 +73,7 @@ static SPEC: Spec = Spec {
         },
         Field {
             name: "category",
-            kind: FieldKind::Text,
+            kind: FieldKind::Number,
             required: false,
             help: "number of the category: `22` people and blogs, `28` science and technology, `10` music",
         },
