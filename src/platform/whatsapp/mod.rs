@@ -168,6 +168,20 @@ struct State {
     media: Option<String>,
 }
 
+/// The id of the number that writes.
+///
+/// # Errors
+/// It is none; somebody may have taken the number itself.
+fn phone<'a>(cx: &'a Cx<'_>) -> Result<&'a str, Fault> {
+    let phone = cx.account.setting("phone").trim();
+    if phone.is_empty() || !phone.bytes().all(|byte| byte.is_ascii_digit()) {
+        let name = &cx.account.name;
+        let why = format!("account `{name}`: `phone` must be a phone number ID, which has digits alone, not `{phone}`");
+        return Err(Fault::local(why));
+    }
+    Ok(phone)
+}
+
 #[async_trait]
 impl Platform for Network {
     fn spec(&self) -> &'static Spec {
@@ -197,7 +211,7 @@ impl Platform for Network {
                 cx.sink.progress(&format!("uploading {}", one.media.name));
                 let fields = [("messaging_product", "whatsapp"), ("type", one.media.mime.as_str())];
                 let fields = fields.map(|(name, value)| (name.to_string(), value.to_string())).into();
-                let request = graph::request(cx, Method::POST, &format!("{}/media", cx.account.setting("phone")))?;
+                let request = graph::request(cx, Method::POST, &format!("{}/media", phone(cx)?))?;
                 let body = Body::Multipart(fields, vec![("file".to_string(), file(&one.media))]);
                 // a file that nobody is sent is seen by nobody
                 let unseen = |fault| Fault { effect: Effect::None, ..fault };
@@ -215,7 +229,7 @@ impl Platform for Network {
     async fn publish(&self, cx: &Cx<'_>, post: &Post, ready: &Value) -> Result<Receipt, Fault> {
         let state: State = serde_json::from_value(ready.clone()).unwrap_or_default();
         let body = encode::finished(post, state.media.as_deref());
-        let request = graph::request(cx, Method::POST, &format!("{}/messages", cx.account.setting("phone")))?;
+        let request = graph::request(cx, Method::POST, &format!("{}/messages", phone(cx)?))?;
         let answer = cx.call(request.json(body)).await?;
         let value = answer.value();
         let message = &value["messages"][0];
@@ -228,7 +242,7 @@ impl Platform for Network {
     }
 
     async fn whoami(&self, cx: &Cx<'_>) -> Result<Profile, Fault> {
-        let phone = cx.account.setting("phone");
+        let phone = phone(cx)?;
         let request = graph::request(cx, Method::GET, phone)?.query("fields", "id,display_phone_number,verified_name");
         let answer = cx.call(request).await?;
         let value = answer.value();
@@ -241,7 +255,7 @@ impl Platform for Network {
     }
 
     async fn discover(&self, cx: &Cx<'_>) -> Result<Value, Fault> {
-        let request = graph::request(cx, Method::GET, cx.account.setting("phone"))?.query("fields", "id,quality_rating");
+        let request = graph::request(cx, Method::GET, phone(cx)?)?.query("fields", "id,quality_rating");
         let answer = cx.call(request).await?;
         Ok(json!({ "quality": answer.value()["quality_rating"] }))
     }

@@ -207,6 +207,9 @@ async fn trouble_of_the_account_is_told_apart() {
     stage.account.settings["phone"] = json!("1");
     let fault = Network.whoami(&stage.cx()).await.unwrap_err();
     assert_eq!((fault.kind, fault.code.as_deref()), (Kind::Rejected, Some("100/33")));
+    stage.account.settings["phone"] = json!("+1 631-555-8100");
+    let fault = Network.whoami(&stage.cx()).await.unwrap_err();
+    assert!(fault.kind == Kind::Local && fault.message.contains("phone number ID"), "{fault}");
     let marks = AccountInfo { about: json!({"quality": "RED"}), ..stage.account.clone() };
     stage.account = marks;
     assert!(stage.render(&plain("x")).warnings.iter().any(|note| note.code == "quality"));

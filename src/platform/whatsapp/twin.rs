@@ -24,7 +24,7 @@ const MAX_CAPTION: usize = 1024;
 pub fn account(n: usize) -> TwinAccount {
     TwinAccount {
         server: format!("https://{HOST}"),
-        settings: json!({"phone": phone(n), "to": ["+1 555 123 4567"]}),
+        settings: json!({"phone": phone(n), "to": "+1 555 123 4567"}),
         secrets: BTreeMap::from([("token".to_string(), SecretString::from(format!("{TOKEN}{n}")))]),
     }
 }

@@ -12,6 +12,9 @@ use crate::platform::{Ask, Cost, Part, Piece, PlanNote};
 pub const TAGS: usize = 500;
 /// More hashtags than these, and YouTube ignores them all.
 const HASHTAGS: usize = 60;
+/// Largest thumbnail that every channel may have.
+/// <https://developers.google.com/youtube/v3/docs/thumbnails/set>, 2026-11-21.
+const THUMBNAIL: u64 = 2 * 1024 * 1024;
 /// A film that is not wider than high and not longer than this is shown as a Short.
 const SHORT_MILLIS: u64 = 180_000;
 
@@ -79,6 +82,9 @@ pub fn encode(ask: &Ask, piece: &mut Piece) -> Result<Value, String> {
             let lang = lang.ok_or("YouTube wants the language of subtitles; add `lang = \"en\"`")?;
             payload["captions"] = json!(lang);
         }
+        if let Some(picture) = &one.extras.thumbnail {
+            thumbnail(picture, &mut piece.notes)?;
+        }
         short(&one.media, &mut piece.notes);
     }
     let hashtags = piece.text.text.split_whitespace().filter(|word| word.len() > 1 && word.starts_with('#')).count();
@@ -138,6 +144,20 @@ fn playlists(option: Option<&Value>) -> Vec<String> {
 pub fn tags_length(tags: &[&str]) -> usize {
     let each = tags.iter().map(|tag| tag.chars().count() + if tag.contains(' ') { 2 } else { 0 });
     each.sum::<usize>() + tags.len().saturating_sub(1)
+}
+
+/// Whether YouTube takes the picture. How large it may be is not the same for all channels any more, so that is only said.
+fn thumbnail(picture: &Media, notes: &mut Vec<PlanNote>) -> Result<(), String> {
+    let name = &picture.name;
+    if !["image/jpeg", "image/png"].contains(&picture.mime.as_str()) {
+        return Err(format!("the thumbnail `{name}` is `{}`; YouTube takes image/jpeg, image/png", picture.mime));
+    }
+    if picture.bytes > THUMBNAIL {
+        let megabytes = picture.bytes as f64 / 1e6;
+        let message = format!("the thumbnail `{name}` has {megabytes:.1} MB; YouTube may refuse more than 2 MB");
+        notes.push(PlanNote::new("thumbnail_large", message));
+    }
+    Ok(())
 }
 
 /// Whether YouTube will show it among the Shorts.

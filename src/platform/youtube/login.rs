@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::login::{
-    AppSecret, Challenge, Client, Code, Device, Dialect, Flow, Life, Login, Redirect, Renew, Revoke, Scope,
+    AppSecret, Challenge, Client, Code, Device, Dialect, Flow, Life, Login, Redirect, Renew, Revoke, Scope, Typed,
 };
 
 /// The browser first: only it gives the permission for comments and subtitles.
@@ -22,6 +22,17 @@ pub const LOGINS: &[Login] = &[
         flow: Flow::Device(&DEVICE),
         keeps: &["token"],
         asks: &[],
+        page: Some(PAGE),
+    },
+    Login {
+        name: "token",
+        about: "an access token that another program has made; it ends after an hour",
+        flow: Flow::Typed(Typed {
+            warning: Some("an access token ends after an hour and is not renewed; log in with `--with browser` to keep the account"),
+            check: None,
+        }),
+        keeps: &["token"],
+        asks: &["token"],
         page: Some(PAGE),
     },
 ];

@@ -156,6 +156,11 @@ fn what_deserves_a_look_is_noted() {
     assert_eq!(codes(&stage.render(&short)), ["short"]);
     short.posts[0].media[0].media.about.millis = Some(180_001);
     assert_eq!(codes(&stage.render(&short)), Vec::<&str>::new());
+    let mut large = draft(&stage, "Hello");
+    large.posts[0].media[0].extras.thumbnail = Some(Media { bytes: 2 * 1024 * 1024 + 1, ..picture(&stage) });
+    assert_eq!(codes(&stage.render(&large)), ["thumbnail_large"]);
+    large.posts[0].media[0].extras.thumbnail = Some(Media { mime: "image/webp".into(), ..picture(&stage) });
+    assert!(problem(&stage, &large).contains("YouTube takes image/jpeg, image/png"));
     let tags = vec!["#crab"; 61].join(" ");
     assert_eq!(codes(&stage.render(&draft(&stage, &tags))), ["hashtags"]);
     stage.account.settings = json!({});

@@ -353,7 +353,7 @@ impl YoutubeTwin {
                 if from != session.received.len() || to + 1 != from + length || to >= session.total {
                     return Err(wrong("Content-Range: not the bytes that come next."));
                 }
-                if to + 1 != session.total && length % GRAIN != 0 {
+                if to + 1 != session.total && !length.is_multiple_of(GRAIN) {
                     return Err(wrong("Pieces must be multiples of 256 KB."));
                 }
                 session.received.extend(&request.body[..keeps.map_or(length, |most| most.min(length))]);
