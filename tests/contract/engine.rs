@@ -67,6 +67,7 @@ const QUICK: Options = Options {
     settle: Duration::from_millis(1),
     backoff: Duration::from_millis(1),
     networks: xpost::platform::by_name,
+    judge: xpost::deliver::verdict,
 };
 
 impl<'a> Machine<'a> {
