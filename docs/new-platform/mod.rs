@@ -32,6 +32,7 @@ static SPEC: Spec = Spec {
     fields: &[Field { name: "token", kind: FieldKind::Secret, required: true, help: "a token: Settings > Tokens" }],
     text: TextRule { max: Some(280), ..Spec::PLAIN.text },
     title_rule: Title::Line,
+    swaps: &[],
     threads: true,
     // "a request with the same key within an hour is answered with the same note"
     repeat: Repeat::Key { window: Duration::from_secs(3600) },

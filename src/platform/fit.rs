@@ -42,6 +42,8 @@ pub type Encode<'a> = &'a dyn Fn(&Ask, &mut Piece) -> Result<Value, String>;
 /// has each part encoded. Where there are problems, parts are given all the same, so that they can be shown beside them.
 pub fn standard(spec: &Spec, ask: &Ask, encode: Encode) -> Rendered {
     let mut out = Rendered::default();
+    let swapped = fit_compose::swapped(spec, ask.content, &mut out);
+    let ask = &Ask { content: swapped.as_ref().unwrap_or(ask.content), ..ask.clone() };
     let content = ask.content;
     fit_check::audience(spec, ask, &mut out);
     fit_check::poll(spec, ask, &mut out);

@@ -51,6 +51,28 @@ pub(crate) fn shortened(text: &str, good: impl Fn(&str) -> bool) -> String {
     format!("{}…", word.map_or(cut, |at| &cut[..at]).trim_end())
 }
 
+/// The draft without the characters that the network cannot have; `None` where there are none. Comments are left as they are.
+pub(super) fn swapped(spec: &Spec, content: &Content, out: &mut Rendered) -> Option<Content> {
+    if spec.swaps.is_empty() {
+        return None;
+    }
+    let mut content = content.clone();
+    let mut found = Vec::new();
+    for post in &mut content.posts {
+        found.extend(post.text.swap(spec.swaps));
+    }
+    for text in content.title.iter_mut().chain(&mut content.warning).chain(&mut content.tags) {
+        let mut plain = Text::plain(std::mem::take(text));
+        found.extend(plain.swap(spec.swaps));
+        *text = plain.text;
+    }
+    for (old, new) in spec.swaps.iter().filter(|pair| found.contains(pair)) {
+        let message = format!("{} takes no `{old}`; `{new}` stands in its place", spec.title);
+        out.changes.push(PlanNote::new("character_swapped", message));
+    }
+    (!found.is_empty()).then_some(content)
+}
+
 /// The comment in the network's markup, as a comment or as a reply; it is never cut.
 pub(super) fn comment(spec: &Spec, ask: &Ask, text: &Text, out: &mut Rendered) -> Option<Text> {
     let rule = match (spec.comments, spec.threads) {

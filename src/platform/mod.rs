@@ -60,6 +60,8 @@ networks! {
     viber,
     vk,
     webhook,
+    whatsapp,
+    youtube,
 }
 
 static MORE: std::sync::OnceLock<&'static [&'static dyn Platform]> = std::sync::OnceLock::new();

@@ -32,6 +32,8 @@ pub struct Spec {
     pub options: &'static [Field],
     pub text: TextRule,
     pub title_rule: Title,
+    /// Characters that its texts and titles cannot have, each with the one that stands in its place.
+    pub swaps: &'static [(char, char)],
     /// The draft's `tags` and `link` have fields of their own; elsewhere they are written into the text if they are not there yet.
     pub native_tags: bool,
     pub native_link: bool,
@@ -79,6 +81,7 @@ impl Spec {
             optional: false,
         },
         title_rule: Title::Ignored,
+        swaps: &[],
         native_tags: false,
         native_link: false,
         media: MediaRule::NONE,

@@ -125,6 +125,24 @@ impl Text {
         self.slice(start, start.max(self.text.trim_end().len()))
     }
 
+    /// Puts other characters in the place of some, marks kept around them; the first of each pair that was there.
+    pub fn swap(&mut self, pairs: &[(char, char)]) -> Vec<(char, char)> {
+        let found: Vec<(char, char)> = pairs.iter().copied().filter(|(old, _)| self.text.contains(*old)).collect();
+        for (old, new) in &found {
+            let moved = |at: usize| {
+                let before = self.text[..at].matches(*old).count();
+                at - before * old.len_utf8() + before * new.len_utf8()
+            };
+            let ends: Vec<(usize, usize)> =
+                self.marks.iter().map(|mark| (moved(mark.start), moved(mark.end))).collect();
+            for (mark, (start, end)) in self.marks.iter_mut().zip(ends) {
+                (mark.start, mark.end) = (start, end);
+            }
+            self.text = self.text.replace(*old, &new.to_string());
+        }
+        found
+    }
+
     /// Adds another text as a paragraph of its own; nothing is added for an empty one.
     pub fn paragraph(&mut self, other: &Text) {
         if other.text.trim().is_empty() {
@@ -251,5 +269,20 @@ impl Text {
             end: mark.end + offset,
             kind: mark.kind.clone(),
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_are_swapped_and_marks_stay_where_they_were() {
+        let mark = |start, end| Mark { start, end, kind: Kind::Code };
+        let mut text = Text { text: "a <b> <é>!".into(), marks: vec![mark(2, 5), mark(6, 10), mark(10, 11)] };
+        assert_eq!(text.swap(&[('<', '‹'), ('>', '›'), ('|', '!')]), [('<', '‹'), ('>', '›')]);
+        let marked: Vec<&str> = text.marks.iter().map(|mark| &text.text[mark.start..mark.end]).collect();
+        assert_eq!((text.text.as_str(), marked), ("a ‹b› ‹é›!", vec!["‹b›", "‹é›", "!"]));
+        assert_eq!(text.swap(&[('<', '‹')]), []);
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::Utc;
 use serde_json::Value;
 use xpost::net::{Effect, Fault, Kind};
-use xpost::platform::{Found, Platform, Post, Receipt, Repeat};
+use xpost::platform::{Content, Found, Platform, Post, Receipt, Repeat};
 use xpost::twin::{Exchange, Inject, What, When};
 
 use crate::stage::{Actor, Stage};
@@ -38,8 +38,17 @@ pub fn cases() -> Vec<Case> {
 }
 
 fn prepares(platform: &dyn Platform, n: usize) -> Option<&'static str> {
-    remote(platform, n)
-        .or_else(|| platform.spec().media.image.is_none().then_some("it takes no images, so nothing is uploaded"))
+    remote(platform, n).or_else(|| (!uploads(platform)).then_some("it takes no images, so nothing is uploaded"))
+}
+
+/// Whether there is something that a post can carry: pictures, or what the network demands.
+fn uploads(platform: &dyn Platform) -> bool {
+    platform.spec().media.image.is_some() || platform.spec().media.required
+}
+
+/// A post that carries something.
+fn loaded(stage: &Stage) -> Content {
+    if stage.platform.spec().media.image.is_some() { stage.with_pictures(TEXT, 1) } else { stage.content(TEXT) }
 }
 
 const PATIENT: Duration = Duration::from_secs(20);
@@ -56,7 +65,7 @@ struct Rehearsal {
 async fn rehearse(stage: &Stage, picture: bool) -> Rehearsal {
     let stage = stage.another();
     let actor = stage.actor().await;
-    let content = if picture { stage.with_pictures(TEXT, 1) } else { stage.content(TEXT) };
+    let content = if picture { loaded(&stage) } else { stage.content(TEXT) };
     let mut post = actor.post(&content);
     stage.server.clear_log();
     let ready = stage.ok(actor.prepare(&mut post).await);
@@ -323,7 +332,7 @@ async fn trouble_in_prepare(stage: &Stage) {
         for (what, when) in &whats {
             let stage = stage.another();
             let actor = stage.actor().await;
-            let mut post = actor.post(&stage.with_pictures(TEXT, 1));
+            let mut post = actor.post(&loaded(&stage));
             stage.server.inject(Inject::new(what.clone()).when(*when).skip(skip));
             if let Err(fault) = actor.prepare(&mut post).await {
                 stage.hear(format!("{fault} {fault:?}"));

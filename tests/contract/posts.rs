@@ -127,6 +127,8 @@ async fn text(stage: &Stage) {
     assert_eq!(published.len(), 1);
     let seen = stage.timeline();
     assert_eq!(seen.len(), 1);
+    let swaps = stage.platform.spec().swaps;
+    let words = swaps.iter().fold(words.to_string(), |words, (old, new)| words.replace(*old, &new.to_string()));
     assert_eq!(seen[0].text.trim(), words, "what a reader sees is what was written");
     let receipt = &published[0].1;
     assert!(!receipt.id.is_empty());

@@ -39,6 +39,7 @@ const fn spec(name: &'static str, title: &'static str, fields: &'static [Field])
         fields,
         text: TextRule { max: Some(280), ..Spec::PLAIN.text },
         title_rule: Title::Line,
+        swaps: &[],
         threads: true,
         ..Spec::PLAIN
     }

@@ -47,6 +47,7 @@ pub fn facts() -> Spec {
             optional: true,
         },
         title_rule: Title::Line,
+        swaps: &[],
         native_tags: false,
         native_link: false,
         media: MediaRule {

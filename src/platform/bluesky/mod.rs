@@ -98,6 +98,7 @@ static SPEC: Spec = Spec {
         optional: true,
     },
     title_rule: Title::Ignored,
+    swaps: &[],
     native_tags: false,
     native_link: false,
     media: MediaRule {

@@ -148,6 +148,7 @@ static SPEC: Spec = Spec {
         optional: true,
     },
     title_rule: Title::Line,
+    swaps: &[],
     native_tags: false,
     native_link: false,
     media: MediaRule {

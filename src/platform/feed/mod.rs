@@ -53,6 +53,7 @@ static SPEC: Spec = Spec {
     options: &[],
     text: TextRule { markup: Markup::Html, unit: Unit::Scalars, max: None, also: None, caption: None, optional: true },
     title_rule: Title::Native { max: 1000, required: false },
+    swaps: &[],
     native_tags: true,
     native_link: true,
     media: MediaRule {

@@ -101,6 +101,7 @@ const SPEC: Spec = Spec {
         optional: true,
     },
     title_rule: Title::Ignored,
+    swaps: &[],
     native_tags: false,
     native_link: false,
     media: MediaRule {

@@ -65,6 +65,7 @@ const fn spec(markup: Markup, unit: Unit, max: usize) -> Spec {
         options: OPTIONS,
         text: TextRule { markup, unit, max: Some(max), also: None, caption: None, optional: true },
         title_rule: Title::Native { max: 1000, required: false },
+        swaps: &[],
         native_tags: true,
         native_link: true,
         media: MediaRule {
