@@ -44,6 +44,7 @@ networks! {
     bluesky,
     discord,
     feed,
+    linkedin,
     mastodon,
     telegram,
     webhook,

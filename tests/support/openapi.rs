@@ -31,6 +31,18 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "GET /api/v10/guilds/",
         "the document is cut to what posts; channels and members of a guild are not in it",
     ),
+    // a conversion of a collection of examples: it has one example of each request, and few of them
+    ("linkedin", " /v2/: no such path", "who logged in is asked of an API that is not in this collection"),
+    ("linkedin", "GET /v2/", "who logged in is asked of an API that is not in this collection"),
+    ("linkedin", "/dms-uploads/", "files go to addresses that are given out, which no document has"),
+    ("linkedin", "/rest/organizationAcls: no such path", "documented by LinkedIn, left out of this collection"),
+    ("linkedin", "GET /rest/organizations/", "documented by LinkedIn, left out of this collection"),
+    ("linkedin", "/rest/socialActions/", "documented by LinkedIn, left out of this collection"),
+    ("linkedin", "POST /rest/posts/urn:", "the collection names the partial update without its path"),
+    ("linkedin", "GET /rest/videos/", "the collection has the status of a film at the path of pictures by mistake"),
+    ("linkedin", "the query parameter `author` is unknown", "the collection has the list by ids alone"),
+    ("linkedin", "GET /posts: the query parameter", "the collection has the list by ids alone"),
+    ("linkedin", "`finalizeUpload`", "the collection knows one of the two actions of films"),
     ("telegram", "/getUpdates: no such path", "the document is cut to what posts; updates are not in it"),
     ("mastodon", "/api/v2/search", "documented by Mastodon, left out of this document"),
 ];
