@@ -62,6 +62,21 @@ pub(super) fn organization(account: &AccountInfo) -> Option<String> {
     (!id.is_empty()).then_some(id)
 }
 
+/// The same, where it is a number.
+///
+/// # Errors
+/// It is none: where to find it.
+pub(super) fn organization_number(account: &AccountInfo) -> Result<Option<String>, String> {
+    match organization(account) {
+        Some(id) if !id.bytes().all(|byte| byte.is_ascii_digit()) => Err(format!(
+            "the account's `organization` is `{}`, which is no number; it stands in the address of the page's admin view, \
+             `linkedin.com/company/12345/admin`",
+            crate::net::one_line(&id, 60)
+        )),
+        id => Ok(id),
+    }
+}
+
 /// What a post can be reshared by: `urn:li:share:…` or `urn:li:ugcPost:…`, out of an address or as it stands.
 ///
 /// # Errors

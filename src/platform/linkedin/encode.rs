@@ -33,6 +33,7 @@ fn is_document(one: &MediaUse) -> bool {
 
 /// The request of one part; `title` is the draft's where [`takes_title`] says so.
 pub(super) fn encode(ask: &Ask, piece: &mut Piece, title: Option<&str>) -> Result<Value, String> {
+    ask.account.map_or(Ok(None), api::organization_number)?;
     let author = ask.account.and_then(api::author);
     let mut body = Map::new();
     if piece.comment {

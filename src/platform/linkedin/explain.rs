@@ -8,8 +8,10 @@ use crate::net::{Answer, Effect, Fault, Kind, by_status, one_line};
 
 /// The same text was posted a moment ago.
 pub(super) const DUPLICATE: &str = "DUPLICATE_POST";
+/// LinkedIn could not make anything of an upload.
+pub(super) const UNUSABLE: &str = "MEDIA_ASSET_PROCESSING_FAILED";
 /// How long an upload is waited for when a post that uses it is refused.
-const SETTLING: TimeDelta = TimeDelta::seconds(10);
+const SETTLING: TimeDelta = TimeDelta::seconds(20);
 
 /// `None` if all is well.
 pub(super) fn explain(answer: &Answer) -> Option<Fault> {
@@ -66,7 +68,7 @@ pub(super) fn explain(answer: &Answer) -> Option<Fault> {
             fault.retry_at = fault.retry_at.or(Some(answer.at + SETTLING));
             fault.message = "LinkedIn is not done with the upload yet".into();
         }
-        (400, "MEDIA_ASSET_PROCESSING_FAILED") => {
+        (400, UNUSABLE) => {
             fault.message = format!("{said}: LinkedIn could not use the file; try another format");
         }
         // somebody else changed the same thing at that moment

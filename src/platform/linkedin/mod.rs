@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 
 use self::upload::Prepared;
 use super::{
-    Api, Ask, Card, Cx, Delete, Edit, Field, FieldKind, FileRule, Find, ImageRule, Limits, MediaRule, Piece, PlanNote,
+    AccountInfo, Api, Ask, Card, Cx, Delete, Edit, Field, FieldKind, FileRule, Find, ImageRule, Limits, MediaRule, Piece, PlanNote,
     Platform, PollRule, Post, Profile, Ready, Receipt, Rendered, Repeat, Server, Spec, Targets, TextRule, Title,
     TwinAccount, VideoRule, payload_error, standard,
 };
@@ -157,6 +157,11 @@ impl Platform for Network {
         Limits { video_seconds: Some(FILM_SECONDS), ..Limits::of(&SPEC) }
     }
 
+    /// What members posted is not for apps to read, but for a few that LinkedIn chose.
+    fn repeat(&self, account: &AccountInfo) -> Repeat {
+        if api::organization(account).is_some() { Repeat::Find } else { Repeat::Never }
+    }
+
     /// The rule for all, with two differences: a poll and a reshared post leave no room for a link card, whose link then stands in
     /// the text; and the title of a document or poll is not a line above the text.
     fn render(&self, ask: &Ask) -> Rendered {
@@ -214,6 +219,11 @@ impl Platform for Network {
         fill(&mut body, &prepared.urns)?;
         let answer = match cx.call(api::rest(cx, Method::POST, "/posts")?.json(body)).await {
             Err(fault) if fault.code.as_deref() == Some(explain::DUPLICATE) => return Err(twice(fault, post)),
+            Err(fault) if fault.code.as_deref() == Some(explain::UNUSABLE) => {
+                // whoever tries again sends the files again
+                cx.save(&json!(Prepared { author: prepared.author, ..Prepared::default() })).await?;
+                return Err(fault);
+            }
             answer => answer?,
         };
         match answer.header("x-restli-id").or(answer.header("x-linkedin-id")) {

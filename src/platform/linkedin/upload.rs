@@ -19,11 +19,8 @@ use crate::platform::{Cx, Post, payload_error};
 const LIVES: TimeDelta = TimeDelta::hours(12);
 /// LinkedIn cuts films into pieces of so many bytes; the cut itself is told with each upload.
 const PIECE: u64 = 4 * 1024 * 1024;
-/// A film is asked for this often,
+/// A film is asked for this often.
 const PAUSE: TimeDelta = TimeDelta::seconds(5);
-/// and where the login may not ask, the post is tried after this long.
-const BLIND: TimeDelta = TimeDelta::seconds(20);
-
 /// A film that is not ready after this long never will be.
 const PROCESSING: TimeDelta = TimeDelta::hours(2);
 
@@ -174,6 +171,13 @@ enum Look {
     Unknown,
 }
 
+/// How long a film is left alone where the login may not ask for it, by its size; a post that comes too early all the same is refused,
+/// and tried again.
+fn blind(session: &Value) -> TimeDelta {
+    let pieces = session["pieces"].as_array().map_or(0, Vec::len);
+    TimeDelta::seconds((10 + 4 * pieces as i64).min(300))
+}
+
 fn text<'a>(session: &'a Value, key: &str) -> &'a str {
     session[key].as_str().unwrap_or_default()
 }
@@ -265,22 +269,23 @@ impl Upload for File {
             return Ok(Stage::There(json!(urn)));
         }
         // an upload that was closed already cannot be closed again
-        if sent.again {
-            match self.look(cx, urn).await? {
-                Look::There => return Ok(Stage::There(json!(urn))),
-                Look::Busy => return Ok(Stage::Busy(Utc::now() + PAUSE)),
-                Look::Waiting | Look::Unknown => {}
+        let before = if sent.again { self.look(cx, urn).await? } else { Look::Waiting };
+        if matches!(before, Look::Waiting | Look::Unknown) {
+            let tags: Vec<&Value> = sent.tags.values().collect();
+            let close = json!({"video": urn, "uploadToken": text(session, "token"), "uploadedPartIds": tags});
+            let request = api::rest(cx, Method::POST, "/videos?action=finalizeUpload")?;
+            match cx.call(request.json(json!({"finalizeUploadRequest": close}))).await {
+                Ok(_) => {}
+                // it was closed by a try whose answer was lost, and there is nothing that tells
+                Err(fault) if sent.again && fault.kind == Kind::Rejected => {}
+                Err(fault) => return Err(fault),
             }
         }
-        let tags: Vec<&Value> = sent.tags.values().collect();
-        let close = json!({"video": urn, "uploadToken": text(session, "token"), "uploadedPartIds": tags});
-        let request = api::rest(cx, Method::POST, "/videos?action=finalizeUpload")?;
-        match cx.call(request.json(json!({"finalizeUploadRequest": close}))).await {
-            Ok(_) => Ok(Stage::Busy(Utc::now() + PAUSE)),
-            // it was closed by a try whose answer was lost, and there is nothing that tells
-            Err(fault) if sent.again && fault.kind == Kind::Rejected => Ok(Stage::Busy(Utc::now() + BLIND)),
-            Err(fault) => Err(fault),
-        }
+        Ok(match self.look(cx, urn).await? {
+            Look::There => Stage::There(json!(urn)),
+            Look::Busy | Look::Waiting => Stage::Busy(Utc::now() + PAUSE),
+            Look::Unknown => Stage::Busy(Utc::now() + blind(session)),
+        })
     }
 
     async fn poll(&self, cx: &Cx<'_>, session: &Value, _: Sent<'_>) -> Result<Stage, Fault> {

@@ -22,7 +22,7 @@ const MOST: usize = 60;
 /// # Errors
 /// The login is not good.
 pub(super) async fn profile(cx: &Cx<'_>) -> Result<Profile, Fault> {
-    match api::organization(cx.account) {
+    match api::organization_number(cx.account).map_err(Fault::local)? {
         Some(id) => page(cx, &id).await,
         None => person(cx).await,
     }
