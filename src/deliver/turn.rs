@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::engine::{EventKind, store_fault};
 use super::session::Session;
-use super::verdict::{Phase, Situation, TRIES, Verdict, next_try, verdict};
+use super::verdict::{Phase, Situation, TRIES, Verdict, next_try};
 use super::worker::Worker;
 use crate::account::Secrets;
 use crate::host::{self, Hosted};
@@ -255,6 +255,10 @@ impl<'a> Turn<'a> {
             Err(fault) => fault,
         };
         let tried = fault_of(attempt, "publish", self.began, &fault);
+        // what the network gave before it went wrong (the id of a job) is what it can be asked about
+        if let Some(saved) = self.sink.saved.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            self.post.state = saved;
+        }
         let before = self.dirty.is_some();
         if fault.effect == Effect::Maybe {
             self.dirty = self.dirty.or(Some(self.began));
@@ -312,9 +316,15 @@ impl<'a> Turn<'a> {
             }
             (Ok(Found::No), Some(lost)) => {
                 self.dirty = None;
+                // "that is here already", and it is none of ours: it will be the same the next time
+                let taken = lost.effect == Effect::Maybe && lost.kind == Kind::Rejected;
                 let lost = Fault { effect: Effect::None, ..lost };
                 let tried = tried("not found", None);
-                if part.tries + 1 < TRIES { self.again(&lost, tried).into() } else { End::failed(lost, tried).into() }
+                if !taken && part.tries + 1 < TRIES {
+                    self.again(&lost, tried).into()
+                } else {
+                    End::failed(lost, tried).into()
+                }
             }
             (Ok(Found::Unsure), Some(lost)) => End::unknown(lost, Some(tried("unsure", None))).into(),
             (Err(fault), lost) => {
@@ -361,7 +371,7 @@ impl<'a> Turn<'a> {
             Some(at) => Some(Utc::now() - at).filter(|since| *since >= Duration::zero()),
             None => Some(Duration::zero()),
         };
-        verdict(&Situation {
+        (self.worker.engine.options().judge)(&Situation {
             phase,
             fault,
             repeat: self.repeat,

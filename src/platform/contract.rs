@@ -69,7 +69,8 @@ pub trait Platform: Sync + Send {
         Ok(Ready::Now(Value::Null))
     }
 
-    /// The one request that the world can see. Never repeats anything by itself.
+    /// The one request that the world can see. Never repeats anything by itself. What it learns on the way (the id of a job that goes
+    /// on at the network) may be saved with [`Cx::save`]: [`Find`] then sees it in `post.state`.
     async fn publish(&self, cx: &Cx<'_>, post: &Post, ready: &Value) -> Result<Receipt, Fault>;
 
     /// Who the credentials belong to; reads only.
@@ -112,6 +113,12 @@ pub trait Platform: Sync + Send {
     /// before anything else, in one process at a time. Asks nobody.
     fn stale(&self, cx: &Cx<'_>) -> bool {
         let _ = cx;
+        false
+    }
+
+    /// Whether media of this class (`image`, `video`) are fetched by the network from a public address instead of being sent to it.
+    fn fetches(&self, account: &AccountInfo, class: &str) -> bool {
+        let _ = (account, class);
         false
     }
 
@@ -203,8 +210,7 @@ pub trait Edit: Sync + Send {
     /// # Errors
     /// What the network cannot change.
     fn can(&self, old: &Post, new: &Post) -> Result<(), String> {
-        let files = |post: &Post| post.media.iter().map(|one| one.media.sha256.clone()).collect::<Vec<_>>();
-        if files(old) == files(new) { Ok(()) } else { Err("its pictures and films cannot be changed".to_string()) }
+        old.same_media(new)
     }
 
     /// Gives the post the text (and what goes with it) of `post`, which was never sent itself. Doing it twice does no harm.
@@ -554,6 +560,15 @@ impl Post {
     /// The key as text, for headers that take any string.
     pub fn uuid(&self) -> String {
         self.key.to_string()
+    }
+
+    /// Whether another part carries the same files in the same order.
+    ///
+    /// # Errors
+    /// It does not, in the words of [`Edit::can`].
+    pub fn same_media(&self, other: &Post) -> Result<(), String> {
+        let files = |post: &Post| post.media.iter().map(|one| one.media.sha256.clone()).collect::<Vec<_>>();
+        if files(self) == files(other) { Ok(()) } else { Err("its pictures and films cannot be changed".to_string()) }
     }
 
     /// At most 25 characters of the key: base 36 of its 128 bits.

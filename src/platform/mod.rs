@@ -46,7 +46,13 @@ networks! {
     feed,
     linkedin,
     mastodon,
+    mattermost,
+    ok,
+    slack,
     telegram,
+    tiktok,
+    viber,
+    vk,
     webhook,
 }
 
