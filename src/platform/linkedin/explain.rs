@@ -47,7 +47,7 @@ pub(super) fn explain(answer: &Answer) -> Option<Fault> {
         }
         (403, _) => {
             let hint = "the app's product, the login's permissions or your role on the page do not allow this";
-            fault.message = format!("{said}; {hint}: see `xpost account add linkedin`");
+            fault.message = format!("{said}; {hint}: see `xpost account add linkedin --help-setup`");
         }
         (426, _) | (_, "NONEXISTENT_VERSION") => {
             fault.kind = Kind::Unsupported;

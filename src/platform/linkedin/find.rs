@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::api;
 use super::upload::Prepared;
 use super::{Network, comment_receipt, receipt};
-use crate::net::{Answer, Fault, Method};
+use crate::net::{Fault, Method};
 use crate::platform::{Cx, Find, Found, Post, payload_error};
 
 /// So many posts or comments are on a page,
@@ -69,7 +69,8 @@ impl Search<'_> {
             let answer = cx.call(request).await?;
             let value = answer.value();
             let elements = value["elements"].as_array().ok_or_else(|| payload_error(&answer, "elements"))?;
-            let since = by_their_clock(&answer, since);
+            // a little earlier, to be safe
+            let since = answer.by_their_clock(since) - SLACK;
             let mut hits: Vec<(DateTime<Utc>, &Value)> = Vec::new();
             let mut older = false;
             for element in elements {
@@ -119,13 +120,6 @@ impl Search<'_> {
 fn made(element: &Value) -> Option<DateTime<Utc>> {
     let said = ["/createdAt", "/publishedAt", "/created/time"].iter().find_map(|path| api::time(element.pointer(path)?));
     said.or_else(|| api::made(element["id"].as_str()?))
-}
-
-/// Our point in time by the server's clock, a little earlier to be safe.
-fn by_their_clock(answer: &Answer, since: DateTime<Utc>) -> DateTime<Utc> {
-    let theirs = answer.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
-    let ahead = theirs.map_or(TimeDelta::zero(), |theirs| theirs.with_timezone(&Utc) - answer.at);
-    since + ahead - SLACK
 }
 
 /// What a reader sees of a little text: escapes taken off, tags and mentions by their names.
