@@ -360,6 +360,9 @@ fn people_are_called_by_their_handle_here_and_nobody_else_is() {
     let marks: Vec<_> = part.marks.iter().filter(|m| matches!(m.kind, xpost::text::Kind::Mention { .. })).collect();
     assert_eq!(marks.len(), 1);
     assert_eq!(&part.text[marks[0].start..marks[0].end], "@ann@q.example");
+    let by_id = "+++\n[people.co]\nname = \"Crab & Co\"\nquay = \"urn:li:organization:1337\"\n+++\nthanks @{co}";
+    let called = &planned(by_id, &mention).parts[0].text;
+    assert_eq!((called.text.as_str(), called.marks.len()), ("thanks Crab & Co", 1), "an id is read by nobody");
 }
 
 #[test]

@@ -31,7 +31,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use libtest_mimic::{Arguments, Trial};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 use xpost::net::{Effect, Fault};
 use xpost::platform::{self, Found, Platform, Post, Receipt};
@@ -352,9 +352,13 @@ fn file_against_twin(platform: &dyn Platform, file: &WireFile, came: &Came, give
             problems.push(format!("{at}: the twin answers {} instead of {}: {said}", reply.status, exchange.status));
             break;
         }
-        for (name, _) in &exchange.answer_headers {
-            if !reply.headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name)) {
-                problems.push(format!("{at}: the twin's answer has no `{name}`"));
+        for (name, template) in &exchange.answer_headers {
+            match reply.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)) {
+                None => problems.push(format!("{at}: the twin's answer has no `{name}`")),
+                // a name may be given there as well: some networks tell the id of a post in a header alone
+                Some((_, value)) => {
+                    fill::same_shape(&json!(template), &json!(value), &mut names, "header", &mut Vec::new());
+                }
             }
         }
         if let Ok(template) = serde_json::from_str::<Value>(&exchange.answer_body) {

@@ -104,6 +104,11 @@ pub(super) async fn finish(
         person.say(&line);
     }
     grant.facts.asked = terms.own.unwrap_or_default().to_vec();
+    if *terms.renew == Renew::Refresh && !grant.secrets.contains_key(REFRESH) {
+        // some networks give what renews a login to some apps alone: without it the login ends with its token
+        let ends = [grant.facts.login_ends, grant.facts.access_ends];
+        grant.facts.login_ends = ends.into_iter().flatten().min();
+    }
     Ok(grant)
 }
 

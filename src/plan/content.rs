@@ -236,13 +236,16 @@ fn people(text: &mut Text, fields: &Fields, target: &Target, notes: &mut Notes) 
         let handle = person.and_then(|places| places.get(&target.name).or_else(|| places.get(platform.name)));
         let handle = handle.map(|handle| handle.trim_start_matches('@')).filter(|handle| !handle.is_empty());
         let range = mark.start..mark.end;
+        let plain = || person.and_then(|places| places.get("name")).map_or(name, String::as_str).to_string();
         match handle {
             Some(handle) => {
                 let kind = Kind::Mention { handle: handle.to_string() };
-                edits.push(Edit { range, with: format!("@{handle}"), kind: Some(kind) });
+                // an id that nobody reads: the network shows the name beside it
+                let with = if handle.starts_with("urn:") { plain() } else { format!("@{handle}") };
+                edits.push(Edit { range, with, kind: Some(kind) });
             }
             None => {
-                let with = person.and_then(|places| places.get("name")).map_or(name, String::as_str).to_string();
+                let with = plain();
                 if person.is_some() {
                     let message =
                         format!("`@{{{name}}}` has no handle on {}; the plain name stands there", platform.title);

@@ -50,6 +50,7 @@ networks! {
     facebook,
     feed,
     instagram,
+    linkedin,
     mastodon,
     mattermost,
     ok,

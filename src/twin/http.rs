@@ -11,6 +11,8 @@ pub struct Incoming {
     pub host: String,
     /// Decoded, without the mirror's host: `/api/v1/statuses`.
     pub path: String,
+    /// The same as it was sent, for networks that want a piece of it encoded: `/rest/posts/urn%3Ali%3Ashare%3A7`. May be empty.
+    pub raw: String,
     pub query: Vec<(String, String)>,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,

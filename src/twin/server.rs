@@ -226,9 +226,11 @@ impl Shared {
         if host.is_empty() || host == "_mock" || !host.contains(['.', ':']) && self.stand(&host).is_none() {
             return Outcome::Whole(self.desk(&raw, path));
         }
+        let sent = pieces.next().unwrap_or_default();
         let request = Incoming {
             method: raw.method,
-            path: format!("/{}", decode(pieces.next().unwrap_or_default())),
+            path: format!("/{}", decode(sent)),
+            raw: format!("/{sent}"),
             query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
             headers: raw.headers,
             body: raw.body,

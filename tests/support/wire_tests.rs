@@ -120,6 +120,7 @@ fn request(method: &str, path: &str, mime: &str, body: &[u8]) -> Incoming {
         method: method.into(),
         host: "x.example".into(),
         path: path.into(),
+        raw: path.into(),
         query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
         headers: vec![("content-type".into(), mime.into()), ("authorization".into(), "Bearer x".into())],
         body: body.to_vec(),

@@ -379,3 +379,15 @@ async fn a_login_can_run_on_any_thread() {
     sendable(&super::super::code::enter(&desk, &FLOW));
     sendable(&super::super::device::enter(&desk, &super::device::FLOW));
 }
+
+#[tokio::test]
+async fn a_login_without_a_refresh_token_ends_with_its_token() {
+    let world = world();
+    world.state().wrap = Some(|token| json!({"access_token": token["access_token"], "expires_in": 5_184_000}));
+    let person = world.browsing();
+    let grant = super::super::code::enter(&world.desk(&person), &FLOW).await.unwrap();
+    assert_eq!(FLOW.renew, Renew::Refresh, "others could be renewed");
+    let facts = &grant.facts;
+    assert!((5_183_990..=5_184_000).contains(&left(facts.login_ends)));
+    assert_eq!((facts.ends(true), facts.login_ends), (facts.access_ends, facts.access_ends));
+}

@@ -580,6 +580,7 @@ mod tests {
             query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
             headers: vec![("authorization".into(), format!("Bearer {token}"))],
             body: body.to_string().into_bytes(),
+            ..Incoming::default()
         });
         (reply.status, serde_json::from_slice(&reply.body).unwrap())
     }
