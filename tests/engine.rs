@@ -33,6 +33,8 @@ enum Act {
     StoredBadGateway,
     BadGateway,
     Refused,
+    /// "That is here already", whatever is.
+    Taken,
     Limited,
     Auth,
     Unreachable,
@@ -78,6 +80,7 @@ fn harmless(act: Act) -> Fault {
         Act::Limited => Fault::new(Kind::Limited, "slow down"),
         Act::Auth => Fault::new(Kind::Auth, "who are you"),
         Act::Unreachable => Fault::new(Kind::Network, "no route"),
+        Act::Taken => Fault::new(Kind::Rejected, "it is here already").maybe(),
         _ => Fault::new(Kind::Rejected, "no"),
     }
 }
@@ -302,7 +305,7 @@ const HOUR: Repeat = Repeat::Key { window: Duration::from_secs(3600) };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_kind_of_loss_ends_as_the_table_says() {
-    use Act::{Auth, BadGateway, Limited, Lost, Refused, Stored, StoredBadGateway, Unreachable};
+    use Act::{Auth, BadGateway, Limited, Lost, Refused, Stored, StoredBadGateway, Taken, Unreachable};
     use PartState::{Failed, Sent, Unknown};
     type Case = (Repeat, bool, &'static [Act], PartState, usize, u32);
     let cases: &[Case] = &[
@@ -316,6 +319,9 @@ async fn each_kind_of_loss_ends_as_the_table_says() {
         (Repeat::Find, true, &[Lost], Sent, 1, 2),
         (Repeat::Find, true, &[StoredBadGateway], Sent, 1, 1),
         (Repeat::Lookup, true, &[BadGateway, StoredBadGateway], Sent, 1, 2),
+        // what the network has is none of ours, and it says so every time
+        (Repeat::Find, true, &[Taken], Failed, 0, 1),
+        (Repeat::Find, true, &[Lost, Taken], Failed, 0, 2),
         (Repeat::Never, false, &[Stored], Unknown, 1, 1),
         (Repeat::Never, true, &[Lost], Unknown, 0, 1),
         (Repeat::Never, false, &[Limited, Unreachable, Unreachable], Sent, 1, 4),

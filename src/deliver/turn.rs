@@ -312,9 +312,15 @@ impl<'a> Turn<'a> {
             }
             (Ok(Found::No), Some(lost)) => {
                 self.dirty = None;
+                // "that is here already", and it is none of ours: it will be the same the next time
+                let taken = lost.effect == Effect::Maybe && lost.kind == Kind::Rejected;
                 let lost = Fault { effect: Effect::None, ..lost };
                 let tried = tried("not found", None);
-                if part.tries + 1 < TRIES { self.again(&lost, tried).into() } else { End::failed(lost, tried).into() }
+                if !taken && part.tries + 1 < TRIES {
+                    self.again(&lost, tried).into()
+                } else {
+                    End::failed(lost, tried).into()
+                }
             }
             (Ok(Found::Unsure), Some(lost)) => End::unknown(lost, Some(tried("unsure", None))).into(),
             (Err(fault), lost) => {
