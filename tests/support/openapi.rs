@@ -174,7 +174,11 @@ impl Document {
             }
             let schema = &parameter["schema"];
             let value = if list {
-                let items: Vec<Value> = given.iter().map(|text| self.coerce(text, &schema["items"])).collect();
+                // several in one, with commas between
+                let commas = parameter["explode"] == false;
+                let texts =
+                    given.iter().flat_map(|text| if commas { text.split(',').collect() } else { vec![text.as_str()] });
+                let items: Vec<Value> = texts.map(|text| self.coerce(text, &schema["items"])).collect();
                 json!(items)
             } else {
                 self.coerce(&given[0], schema)
