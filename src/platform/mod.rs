@@ -47,6 +47,7 @@ networks! {
     mastodon,
     telegram,
     webhook,
+    x,
 }
 
 static MORE: std::sync::OnceLock<&'static [&'static dyn Platform]> = std::sync::OnceLock::new();

@@ -33,6 +33,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ),
     ("telegram", "/getUpdates: no such path", "the document is cut to what posts; updates are not in it"),
     ("mastodon", "/api/v2/search", "documented by Mastodon, left out of this document"),
+    ("x", "/oauth2/", "logging in is in no document of the API"),
 ];
 
 /// A loaded document.
