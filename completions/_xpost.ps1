@@ -40,6 +40,7 @@ Register-ArgumentCompleter -Native -CommandName 'xpost' -ScriptBlock {
             [CompletionResult]::new('retry', 'retry', [CompletionResultType]::ParameterValue, 'Try again what failed, from the part that failed on; nothing is posted twice')
             [CompletionResult]::new('resolve', 'resolve', [CompletionResultType]::ParameterValue, 'Settle posts whose outcome is unknown: ask the network, or say yourself what became of them')
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Cancel what is scheduled, waiting or failed; what is being sent right now goes on')
+            [CompletionResult]::new('edit', 'edit', [CompletionResultType]::ParameterValue, 'Change the text of a post at the networks that can, to what a draft says now')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete a post at the networks that can, and remember it')
             [CompletionResult]::new('media', 'media', [CompletionResultType]::ParameterValue, 'Show what each network makes of a picture, film or sound: as it is, changed, or not at all')
             [CompletionResult]::new('platforms', 'platforms', [CompletionResultType]::ParameterValue, 'Show the networks and what each can do')
@@ -444,6 +445,21 @@ Register-ArgumentCompleter -Native -CommandName 'xpost' -ScriptBlock {
         'xpost;cancel' {
             [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Only these accounts or platforms')
             [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'Only these accounts or platforms')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour: `auto` on a terminal, unless `NO_COLOR` is set')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON document on standard output (docs/json.md)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Only results, warnings and errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell what is done; twice: every request (never a secret)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell what is done; twice: every request (never a secret)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'xpost;edit' {
+            [CompletionResult]::new('--text', '--text', [CompletionResultType]::ParameterName, 'The text itself, instead of a file')
+            [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Only these accounts or platforms')
+            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'Only these accounts or platforms')
+            [CompletionResult]::new('--var', '--var', [CompletionResultType]::ParameterName, 'A variable for `{{ KEY }}` in the draft; `XPOST_VAR_KEY` in the environment is the same')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour: `auto` on a terminal, unless `NO_COLOR` is set')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON document on standard output (docs/json.md)')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only results, warnings and errors')

@@ -40,6 +40,9 @@ _xpost() {
             xpost,doctor)
                 cmd="xpost__subcmd__doctor"
                 ;;
+            xpost,edit)
+                cmd="xpost__subcmd__edit"
+                ;;
             xpost,history)
                 cmd="xpost__subcmd__history"
                 ;;
@@ -137,7 +140,7 @@ _xpost() {
 
     case "${cmd}" in
         xpost)
-            opts="-q -v -h -V --json --quiet --verbose --color --help --version publish check preview account history run retry resolve cancel delete media platforms media-host doctor backup mock demo completions man"
+            opts="-q -v -h -V --json --quiet --verbose --color --help --version publish check preview account history run retry resolve cancel edit delete media platforms media-host doctor backup mock demo completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -562,6 +565,40 @@ _xpost() {
             fi
             case "${prev}" in
                 --warn)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        xpost__subcmd__edit)
+            opts="-t -q -v -h --text --to --var --json --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --text)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --var)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

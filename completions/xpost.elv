@@ -37,6 +37,7 @@ set edit:completion:arg-completer[xpost] = {|@words|
             cand retry 'Try again what failed, from the part that failed on; nothing is posted twice'
             cand resolve 'Settle posts whose outcome is unknown: ask the network, or say yourself what became of them'
             cand cancel 'Cancel what is scheduled, waiting or failed; what is being sent right now goes on'
+            cand edit 'Change the text of a post at the networks that can, to what a draft says now'
             cand delete 'Delete a post at the networks that can, and remember it'
             cand media 'Show what each network makes of a picture, film or sound: as it is, changed, or not at all'
             cand platforms 'Show the networks and what each can do'
@@ -415,6 +416,20 @@ set edit:completion:arg-completer[xpost] = {|@words|
         &'xpost;cancel'= {
             cand -t 'Only these accounts or platforms'
             cand --to 'Only these accounts or platforms'
+            cand --color 'Colour: `auto` on a terminal, unless `NO_COLOR` is set'
+            cand --json 'One JSON document on standard output (docs/json.md)'
+            cand -q 'Only results, warnings and errors'
+            cand --quiet 'Only results, warnings and errors'
+            cand -v 'Tell what is done; twice: every request (never a secret)'
+            cand --verbose 'Tell what is done; twice: every request (never a secret)'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'xpost;edit'= {
+            cand --text 'The text itself, instead of a file'
+            cand -t 'Only these accounts or platforms'
+            cand --to 'Only these accounts or platforms'
+            cand --var 'A variable for `{{ KEY }}` in the draft; `XPOST_VAR_KEY` in the environment is the same'
             cand --color 'Colour: `auto` on a terminal, unless `NO_COLOR` is set'
             cand --json 'One JSON document on standard output (docs/json.md)'
             cand -q 'Only results, warnings and errors'

@@ -41,6 +41,7 @@ complete -c xpost -n "__fish_xpost_needs_command" -f -a "run" -d 'Deliver what i
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "retry" -d 'Try again what failed, from the part that failed on; nothing is posted twice'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "resolve" -d 'Settle posts whose outcome is unknown: ask the network, or say yourself what became of them'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "cancel" -d 'Cancel what is scheduled, waiting or failed; what is being sent right now goes on'
+complete -c xpost -n "__fish_xpost_needs_command" -f -a "edit" -d 'Change the text of a post at the networks that can, to what a draft says now'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "delete" -d 'Delete a post at the networks that can, and remember it'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "media" -d 'Show what each network makes of a picture, film or sound: as it is, changed, or not at all'
 complete -c xpost -n "__fish_xpost_needs_command" -f -a "platforms" -d 'Show the networks and what each can do'
@@ -374,6 +375,16 @@ complete -c xpost -n "__fish_xpost_using_subcommand cancel" -l json -d 'One JSON
 complete -c xpost -n "__fish_xpost_using_subcommand cancel" -s q -l quiet -d 'Only results, warnings and errors'
 complete -c xpost -n "__fish_xpost_using_subcommand cancel" -s v -l verbose -d 'Tell what is done; twice: every request (never a secret)'
 complete -c xpost -n "__fish_xpost_using_subcommand cancel" -s h -l help -d 'Print help'
+complete -c xpost -n "__fish_xpost_using_subcommand edit" -l text -d 'The text itself, instead of a file' -r
+complete -c xpost -n "__fish_xpost_using_subcommand edit" -s t -l to -d 'Only these accounts or platforms' -r
+complete -c xpost -n "__fish_xpost_using_subcommand edit" -l var -d 'A variable for `{{ KEY }}` in the draft; `XPOST_VAR_KEY` in the environment is the same' -r
+complete -c xpost -n "__fish_xpost_using_subcommand edit" -l color -d 'Colour: `auto` on a terminal, unless `NO_COLOR` is set' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c xpost -n "__fish_xpost_using_subcommand edit" -l json -d 'One JSON document on standard output (docs/json.md)'
+complete -c xpost -n "__fish_xpost_using_subcommand edit" -s q -l quiet -d 'Only results, warnings and errors'
+complete -c xpost -n "__fish_xpost_using_subcommand edit" -s v -l verbose -d 'Tell what is done; twice: every request (never a secret)'
+complete -c xpost -n "__fish_xpost_using_subcommand edit" -s h -l help -d 'Print help'
 complete -c xpost -n "__fish_xpost_using_subcommand delete" -s t -l to -d 'Only these accounts or platforms' -r
 complete -c xpost -n "__fish_xpost_using_subcommand delete" -l color -d 'Colour: `auto` on a terminal, unless `NO_COLOR` is set' -r -f -a "auto\t''
 always\t''

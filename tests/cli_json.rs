@@ -56,6 +56,7 @@ fn every_document_is_valid() {
     take(&["history"]);
     take(&["history", "search", "hello"]);
     take(&["history", "show", "2"]);
+    take(&["edit", "1", "--text", "hello again", "--to", "mastodon,bluesky"]);
     take(&["delete", "1", "--yes"]);
     take(&["account", "list"]);
     take(&["account", "show", "bluesky"]);

@@ -355,3 +355,49 @@ fn what_has_expired_is_taken_back_by_the_next_run() {
     run.ends(3);
     assert!(run.err.contains("the time of `expires` is over"), "{}", run.err);
 }
+
+/// It ended so and said all of these, on either stream.
+#[track_caller]
+fn told(run: &cli::Run, code: i32, words: &[&str]) {
+    run.ends(code);
+    for word in words {
+        assert!(run.out.contains(word) || run.err.contains(word), "no `{word}` in\n{}\n{}", run.out, run.err);
+    }
+}
+
+#[test]
+fn a_post_is_changed_where_that_can_be_done() {
+    let machine = Machine::with_accounts(&["mastodon", "telegram", "bluesky"]);
+    let draft = machine.write("a.md", "Ferris 2.0 is out\n\n---\n\nand there is more\n");
+    let draft = draft.display().to_string();
+    machine.run(&["publish", &draft, "--to", "all"]).ends(0);
+    let texts = |name: &str| machine.twins().timeline(name).into_iter().map(|seen| seen.text).collect::<Vec<_>>();
+    // a network that cannot says so; the others have the new words
+    std::fs::write(&draft, "Ferris 2.0.1 is out\n\n---\n\nand there is more\n").unwrap();
+    told(
+        &machine.run(&["edit", "1", &draft]),
+        4,
+        &["edited  mastodon", "edited  telegram", "failed  bluesky", "no way to change a post"],
+    );
+    for name in ["mastodon", "telegram"] {
+        assert_eq!(texts(name), ["Ferris 2.0.1 is out", "and there is more"], "{name}");
+    }
+    assert_eq!(texts("bluesky")[0], "Ferris 2.0 is out");
+    told(&machine.run(&["edit", "1", &draft, "--to", "telegram,mastodon"]), 0, &["same"]);
+    // another number of parts, or nothing to change
+    told(
+        &machine.run(&["edit", "1", "--text", "one part", "--to", "mastodon"]),
+        3,
+        &["it has 2 parts there, the new draft has 1"],
+    );
+    told(&machine.run(&["edit", "9", "--text", "x"]), 2, &["no post 9"]);
+    machine.run(&["publish", "--text", "later", "--to", "mastodon", "--at", "2099-01-01 00:00"]).ends(0);
+    told(&machine.run(&["edit", "2", "--text", "x"]), 2, &["nothing of post 2 is posted", "xpost cancel"]);
+    // changed everywhere, it is this draft from now on
+    machine.run(&["publish", "--text", "one", "--to", "mastodon,telegram"]).ends(0);
+    machine.run(&["edit", "3", "--text", "the other"]).ends(0);
+    machine.run(&["publish", "--text", "the other", "--to", "mastodon,telegram"]).ends(0);
+    assert_eq!(texts("mastodon").iter().filter(|text| *text == "the other").count(), 1);
+    told(&machine.run(&["history", "search", "other"]), 0, &["the other"]);
+    told(&machine.run(&["history", "show", "3"]), 0, &["edit ok"]);
+}

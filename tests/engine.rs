@@ -11,11 +11,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use xpost::account::{Secrets, Vault};
-use xpost::deliver::{AddOptions, Engine, Options, Order, Written};
+use xpost::deliver::Phase::{Find as ReadBack, Prepare, Publish};
+use xpost::deliver::{AddOptions, Engine, Options, Order, Situation, Verdict, Written, verdict};
 use xpost::net::{Door, DoorOptions, Effect, Fault, Kind, Redactor};
 use xpost::platform::{
-    AccountInfo, Ask, Cx, Find, Found, Part, Piece, Platform, Post, Profile, Ready, Receipt, Repeat, Server, Spec,
-    TextRule, TwinAccount,
+    AccountInfo, Ask, Cx, Edit, Find, Found, Part, Piece, Platform, Post, Profile, Ready, Receipt, Repeat, Server,
+    Spec, TextRule, TwinAccount,
 };
 use xpost::store::{self, DeliveryRow, Home, NewAccount, PartState, Scope, SecretSource, Store};
 use xpost::text::Text;
@@ -154,6 +155,10 @@ impl Platform for Fake {
         self.can_find.then_some(self)
     }
 
+    fn edit(&self) -> Option<&dyn Edit> {
+        self.can_find.then_some(self)
+    }
+
     fn twin(&self) -> Box<dyn Twin> {
         unreachable!("this network has no twin")
     }
@@ -184,6 +189,26 @@ impl Find for Fake {
     }
 }
 
+#[async_trait]
+impl Edit for Fake {
+    fn can(&self, _: &Post, new: &Post) -> Result<(), String> {
+        if new.text.text.contains("forbidden") { Err("that word cannot come in".into()) } else { Ok(()) }
+    }
+
+    async fn edit(&self, _: &Cx<'_>, receipt: &Receipt, post: &Post) -> Result<Receipt, Fault> {
+        *self.requests.lock().unwrap() += 1;
+        let act = next(&self.writes);
+        if matches!(act, Act::Fine | Act::Stored) {
+            self.posts.lock().unwrap()[receipt.id.parse::<usize>().unwrap()].1 = post.text.text.clone();
+        }
+        match act {
+            Act::Fine => Ok(receipt.clone()),
+            Act::Stored => Err(lost()),
+            act => Err(harmless(act)),
+        }
+    }
+}
+
 fn networks() -> &'static Mutex<HashMap<String, &'static Fake>> {
     static MAP: OnceLock<Mutex<HashMap<String, &'static Fake>>> = OnceLock::new();
     MAP.get_or_init(Mutex::default)
@@ -206,11 +231,15 @@ impl Vault for NoSecrets {
     }
 }
 
+/// What decides about repeats.
+type Judge = fn(&Situation) -> Verdict;
+
 struct World {
     _directory: tempfile::TempDir,
     home: Home,
     network: &'static Fake,
     name: String,
+    judge: Judge,
 }
 
 impl World {
@@ -229,7 +258,7 @@ impl World {
         }));
         let name = uuid::Uuid::now_v7().to_string();
         networks().lock().unwrap().insert(name.clone(), network);
-        World { _directory: directory, home, network, name }
+        World { _directory: directory, home, network, name, judge: verdict }
     }
 
     /// A new process, as far as the journal can tell.
@@ -241,6 +270,7 @@ impl World {
             settle: Duration::ZERO,
             backoff: Duration::ZERO,
             networks: lookup,
+            judge: self.judge,
         };
         Engine::new(store, door, Arc::new(NoSecrets), &self.home, options).unwrap()
     }
@@ -303,63 +333,195 @@ impl World {
 
 const HOUR: Repeat = Repeat::Key { window: Duration::from_secs(3600) };
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_kind_of_loss_ends_as_the_table_says() {
+/// One part at a network that does so: what becomes of it, how often it is there, and how many writes it took.
+struct Case {
+    repeat: Repeat,
+    can_find: bool,
+    prepares: &'static [Act],
+    writes: &'static [Act],
+    finds: &'static [Act],
+    end: (PartState, usize, u32),
+}
+
+const fn case(repeat: Repeat, can_find: bool, writes: &'static [Act], end: (PartState, usize, u32)) -> Case {
+    Case { repeat, can_find, prepares: &[], writes, finds: &[], end }
+}
+
+/// Shorter than any margin: a key that is never trusted.
+const MOMENT: Repeat = Repeat::Key { window: Duration::from_secs(1) };
+
+fn cases() -> Vec<Case> {
     use Act::{Auth, BadGateway, Limited, Lost, Refused, Stored, StoredBadGateway, Taken, Unreachable};
     use PartState::{Failed, Sent, Unknown};
-    type Case = (Repeat, bool, &'static [Act], PartState, usize, u32);
-    let cases: &[Case] = &[
-        (Repeat::SameId, false, &[Stored], Sent, 1, 2),
-        (Repeat::SameId, false, &[Lost, StoredBadGateway, BadGateway], Sent, 1, 4),
-        (HOUR, true, &[Stored], Sent, 1, 2),
-        (HOUR, true, &[Stored, BadGateway], Sent, 1, 2),
-        (HOUR, true, &[Lost, BadGateway], Sent, 1, 3),
-        (HOUR, false, &[Stored, BadGateway], Unknown, 1, 2),
-        (Repeat::Find, true, &[Stored], Sent, 1, 1),
-        (Repeat::Find, true, &[Lost], Sent, 1, 2),
-        (Repeat::Find, true, &[StoredBadGateway], Sent, 1, 1),
-        (Repeat::Lookup, true, &[BadGateway, StoredBadGateway], Sent, 1, 2),
+    let before = |prepares, end| Case { prepares, ..case(Repeat::Never, false, &[], end) };
+    let back = |finds, writes, end| Case { finds, ..case(Repeat::Find, true, writes, end) };
+    vec![
+        case(Repeat::SameId, false, &[Stored], (Sent, 1, 2)),
+        case(Repeat::SameId, false, &[Lost, StoredBadGateway, BadGateway], (Sent, 1, 4)),
+        case(HOUR, true, &[Stored], (Sent, 1, 2)),
+        case(HOUR, true, &[Stored, BadGateway], (Sent, 1, 2)),
+        case(HOUR, true, &[Lost, BadGateway], (Sent, 1, 3)),
+        case(HOUR, false, &[Stored, BadGateway], (Unknown, 1, 2)),
+        case(HOUR, true, &[Lost, Unreachable], (Sent, 1, 3)),
+        // the key may be forgotten by now
+        case(MOMENT, true, &[Stored], (Sent, 1, 1)),
+        case(MOMENT, false, &[Stored], (Unknown, 1, 1)),
+        case(Repeat::Find, true, &[Stored], (Sent, 1, 1)),
+        case(Repeat::Find, true, &[Lost], (Sent, 1, 2)),
+        case(Repeat::Find, false, &[Stored], (Unknown, 1, 1)),
+        case(Repeat::Find, true, &[StoredBadGateway], (Sent, 1, 1)),
+        case(Repeat::Lookup, true, &[Stored], (Sent, 1, 1)),
+        case(Repeat::Lookup, true, &[BadGateway, StoredBadGateway], (Sent, 1, 2)),
         // what the network has is none of ours, and it says so every time
-        (Repeat::Find, true, &[Taken], Failed, 0, 1),
-        (Repeat::Find, true, &[Lost, Taken], Failed, 0, 2),
-        (Repeat::Never, false, &[Stored], Unknown, 1, 1),
-        (Repeat::Never, true, &[Lost], Unknown, 0, 1),
-        (Repeat::Never, false, &[Limited, Unreachable, Unreachable], Sent, 1, 4),
-        (Repeat::Never, false, &[Auth], Sent, 1, 2),
-        (Repeat::Never, false, &[Auth, Auth], Failed, 0, 2),
-        (Repeat::SameId, false, &[Refused], Failed, 0, 1),
+        case(Repeat::Find, true, &[Taken], (Failed, 0, 1)),
+        case(Repeat::Find, true, &[Lost, Taken], (Failed, 0, 2)),
+        case(Repeat::SameId, false, &[Taken], (Unknown, 0, 1)),
+        case(Repeat::Never, false, &[Taken], (Unknown, 0, 1)),
+        case(Repeat::Never, false, &[Stored], (Unknown, 1, 1)),
+        case(Repeat::Never, true, &[Lost], (Unknown, 0, 1)),
+        case(Repeat::Never, true, &[Stored], (Unknown, 1, 1)),
+        case(Repeat::Never, false, &[Limited, Unreachable, Unreachable], (Sent, 1, 4)),
+        case(Repeat::Never, false, &[Auth], (Sent, 1, 2)),
+        case(Repeat::Never, false, &[Auth, Auth], (Failed, 0, 2)),
+        case(Repeat::SameId, false, &[Refused], (Failed, 0, 1)),
         // the repeat is refused, but the first may be there
-        (Repeat::SameId, false, &[Stored, Refused], Unknown, 1, 2),
-        (HOUR, true, &[Stored, Refused], Sent, 1, 2),
-        (HOUR, true, &[Lost, Refused], Sent, 1, 3),
-        (Repeat::Never, false, &[Unreachable; 8], Failed, 0, 8),
-        (Repeat::SameId, false, &[Lost; 8], Unknown, 0, 8),
-        (Repeat::Find, true, &[Lost; 8], Failed, 0, 8),
-    ];
-    for (index, (repeat, can_find, acts, state, there, requests)) in cases.iter().enumerate() {
-        let world = World::new(*repeat, *can_find, acts);
+        case(Repeat::SameId, false, &[Stored, Refused], (Unknown, 1, 2)),
+        case(HOUR, true, &[Stored, Refused], (Sent, 1, 2)),
+        case(HOUR, true, &[Lost, Refused], (Sent, 1, 3)),
+        case(Repeat::Never, false, &[Unreachable; 8], (Failed, 0, 8)),
+        case(Repeat::SameId, false, &[Lost; 8], (Unknown, 0, 8)),
+        case(HOUR, false, &[Lost; 8], (Unknown, 0, 8)),
+        case(Repeat::Find, true, &[Lost; 8], (Failed, 0, 8)),
+        // before the write
+        before(&[Limited, Unreachable, Lost, BadGateway], (Sent, 1, 1)),
+        before(&[Auth], (Sent, 1, 1)),
+        before(&[Auth, Auth], (Failed, 0, 0)),
+        before(&[Refused], (Failed, 0, 0)),
+        before(&[Unreachable; 8], (Failed, 0, 0)),
+        before(&[Lost; 8], (Failed, 0, 0)),
+        // reading back may fail too
+        back(&[BadGateway, BadGateway], &[Stored], (Sent, 1, 1)),
+        back(&[BadGateway], &[Lost], (Sent, 1, 2)),
+        back(&[Auth], &[Stored], (Sent, 1, 1)),
+        back(&[Auth, Auth], &[Stored], (Unknown, 1, 1)),
+        back(&[Refused], &[Stored], (Unknown, 1, 1)),
+        back(&[Stored], &[Lost], (Unknown, 0, 1)),
+        back(&[BadGateway; 9], &[Stored], (Unknown, 1, 1)),
+    ]
+}
+
+/// The first case that does not end as it should, if these are the verdicts.
+async fn broken(judge: Judge) -> Option<String> {
+    for (index, case) in cases().iter().enumerate() {
+        let mut world = World::new(case.repeat, case.can_find, case.writes);
+        world.judge = judge;
+        world.network.prepares.lock().unwrap().extend(case.prepares);
+        world.network.finds.lock().unwrap().extend(case.finds);
         let (row, count) = world.one().await;
-        let asked = *world.network.requests.lock().unwrap();
-        assert_eq!((row.state(), count, asked), (*state, *there, *requests), "case {index}: {row:?}");
+        let end = (row.state(), count, *world.network.requests.lock().unwrap());
+        if end != case.end {
+            let script = format!("before {:?}, writes {:?}, reads {:?}", case.prepares, case.writes, case.finds);
+            let word = case.repeat.word();
+            return Some(format!("case {index} ({word}; {script}): {:?} wanted, {end:?} got", case.end));
+        }
     }
+    None
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reading_back_may_fail_too() {
-    use Act::{Auth, BadGateway, Lost, Refused, Stored};
-    for (finds, writes, state, there) in [
-        (&[BadGateway, BadGateway][..], &[Stored][..], PartState::Sent, 1),
-        (&[BadGateway], &[Lost], PartState::Sent, 1),
-        (&[Auth], &[Stored], PartState::Sent, 1),
-        (&[Refused], &[Stored], PartState::Unknown, 1),
-        (&[Stored], &[Lost], PartState::Unknown, 0),
-        (&[BadGateway; 9], &[Stored], PartState::Unknown, 1),
-    ] {
-        let world = World::new(Repeat::Find, true, writes);
-        world.network.finds.lock().unwrap().extend(finds);
-        let (row, count) = world.one().await;
-        assert_eq!((row.state(), count), (state, there), "{finds:?} {writes:?}");
+async fn each_kind_of_loss_ends_as_the_table_says() {
+    assert_eq!(broken(verdict).await, None);
+}
+
+/// `mutants![what: pattern of a situation => another verdict, ...]`
+macro_rules! mutants {
+    ($($what:literal: |$s:ident| $when:expr => $instead:expr),* $(,)?) => {
+        &[$(($what, |$s| if $when { $instead } else { verdict($s) })),*]
+    };
+}
+
+/// The same network, taken for one of another kind.
+fn taken_for(s: &Situation, repeat: Repeat) -> Verdict {
+    verdict(&Situation { repeat, ..*s })
+}
+
+/// Each row of the verdict and each class of repeat, turned into its opposite. What cannot do harm is not in it: a login that was
+/// renewed and refused at once is not renewed again whatever the verdict, and a step before the write only ever fails.
+#[rustfmt::skip]
+const MUTANTS: &[(&str, Judge)] = mutants![
+    "before the write: an ended login is not renewed": |s| s.phase == Prepare && s.fault.kind == Kind::Auth => Verdict::Fail,
+    "before the write: a passing fault is final": |s| s.phase == Prepare && s.fault.kind.transient() && maybe(s).is_none() => Verdict::Fail,
+    "before the write: a lost answer is final": |s| s.phase == Prepare && maybe(s).is_some() => Verdict::Fail,
+    "before the write: passing faults without end": |s| s.phase == Prepare && s.fault.kind.transient() => Verdict::Again,
+    "before the write: a refusal is tried again": |s| s.phase == Prepare && s.fault.kind == Kind::Rejected => Verdict::Again,
+    "reading back: an ended login is not renewed": |s| s.phase == ReadBack && s.fault.kind == Kind::Auth => Verdict::Unknown,
+    "reading back: a passing fault ends it": |s| s.phase == ReadBack && s.fault.kind.transient() => Verdict::Unknown,
+    "reading back: passing faults without end": |s| s.phase == ReadBack && s.fault.kind.transient() => Verdict::Again,
+    "reading back: a refusal is tried again": |s| s.phase == ReadBack && s.fault.kind == Kind::Rejected => Verdict::Again,
+    "refused: an ended login is not renewed": |s| none(s) == Some(Kind::Auth) => Verdict::Fail,
+    "refused: a limit or no route is final": |s| none(s).is_some_and(Kind::transient) => Verdict::Fail,
+    "refused: passing faults without end": |s| none(s).is_some_and(Kind::transient) => Verdict::Again,
+    "refused: a write before it is forgotten": |s| none(s) == Some(Kind::Rejected) && s.dirty => Verdict::Fail,
+    "refused: a write before it is repeated": |s| none(s) == Some(Kind::Rejected) && s.dirty => Verdict::Again,
+    "refused: a write before it is not read back": |s| none(s) == Some(Kind::Rejected) && s.dirty => Verdict::Unknown,
+    "refused: tried again": |s| none(s) == Some(Kind::Rejected) && !s.dirty => Verdict::Again,
+    "refused: called unknown": |s| none(s) == Some(Kind::Rejected) && !s.dirty => Verdict::Unknown,
+    "taken: called a failure": |s| maybe(s) == Some(Kind::Rejected) => Verdict::Fail,
+    "taken: tried again": |s| maybe(s) == Some(Kind::Rejected) => Verdict::Again,
+    "taken: never read back": |s| maybe(s) == Some(Kind::Rejected) => Verdict::Unknown,
+    "lost: called a failure": |s| lost_write(s) => Verdict::Fail,
+    "lost: called unknown": |s| lost_write(s) => Verdict::Unknown,
+    "lost: written again, whatever the network": |s| lost_write(s) => Verdict::Again,
+    "lost: read back, whatever the network": |s| lost_write(s) => Verdict::Find,
+    "same id: repeated without end": |s| lost_write(s) && s.repeat == Repeat::SameId => Verdict::Again,
+    "key: repeated without end": |s| lost_write(s) && s.repeat == HOUR && s.fault.status.is_none() => Verdict::Again,
+    "key: repeated after its window": |s| lost_write(s) && s.repeat == MOMENT => Verdict::Again,
+    "key: a 5xx to a repeat is believed": |s| lost_write(s) && s.repeat == HOUR && s.dirty && s.fault.status.is_some() => Verdict::Again,
+    "key: not repeated inside its window": |s| lost_write(s) && s.repeat == HOUR && !s.dirty => Verdict::Find,
+    "same id taken for find": |s| s.repeat == Repeat::SameId => taken_for(s, Repeat::Find),
+    "same id taken for never": |s| s.repeat == Repeat::SameId => taken_for(s, Repeat::Never),
+    "key taken for same id": |s| matches!(s.repeat, Repeat::Key { .. }) => taken_for(s, Repeat::SameId),
+    "key taken for find": |s| matches!(s.repeat, Repeat::Key { .. }) => taken_for(s, Repeat::Find),
+    "key taken for never": |s| matches!(s.repeat, Repeat::Key { .. }) => taken_for(s, Repeat::Never),
+    "lookup taken for same id": |s| s.repeat == Repeat::Lookup => taken_for(s, Repeat::SameId),
+    "lookup taken for never": |s| s.repeat == Repeat::Lookup => taken_for(s, Repeat::Never),
+    "find taken for same id": |s| s.repeat == Repeat::Find => taken_for(s, Repeat::SameId),
+    "find taken for key": |s| s.repeat == Repeat::Find => taken_for(s, HOUR),
+    "find taken for never": |s| s.repeat == Repeat::Find => taken_for(s, Repeat::Never),
+    "never taken for same id": |s| s.repeat == Repeat::Never => taken_for(s, Repeat::SameId),
+    "never taken for key": |s| s.repeat == Repeat::Never => taken_for(s, HOUR),
+    "never taken for find": |s| s.repeat == Repeat::Never => taken_for(s, Repeat::Find),
+];
+
+/// The kind of a fault of the write that certainly posted nothing.
+fn none(s: &Situation) -> Option<Kind> {
+    (s.phase == Publish && s.fault.effect == Effect::None).then_some(s.fault.kind)
+}
+
+/// The kind of a fault after which the post may be there.
+fn maybe(s: &Situation) -> Option<Kind> {
+    (s.fault.effect == Effect::Maybe).then_some(s.fault.kind)
+}
+
+fn lost_write(s: &Situation) -> bool {
+    s.phase == Publish && maybe(s).is_some_and(Kind::transient)
+}
+
+/// The table above is worth what it notices: every wrong verdict must break one of its cases. `--nocapture` shows the list.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_wrong_verdict_is_noticed() {
+    let mut missed = Vec::new();
+    for some in MUTANTS.chunks(8) {
+        let tried = some.iter().map(|(what, judge)| tokio::spawn(async move { (what, broken(*judge).await) }));
+        for one in tried.collect::<Vec<_>>() {
+            match one.await.unwrap() {
+                (what, Some(by)) => println!("{what}\n    noticed by {by}"),
+                (what, None) => missed.push(*what),
+            }
+        }
     }
+    println!("{} wrong verdicts, {} not noticed", MUTANTS.len(), missed.len());
+    assert_eq!(missed, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -414,6 +576,7 @@ async fn a_machine_without_memory_reads_back_before_it_writes() {
         _directory: elsewhere,
         network: first.network,
         name: first.name.clone(),
+        judge: verdict,
     };
     let engine = second.engine();
     let ids = second.add(&engine, &["a"], &["released"], &once).await;
@@ -503,4 +666,42 @@ async fn what_a_person_says_is_there_is_taken_as_said() {
     assert_eq!(engine.store().delivery(ids[0]).await.unwrap().unwrap().state(), PartState::Sent);
     assert_eq!((world.network.count("a", "1"), world.network.count("a", "2")), (1, 1));
     assert_eq!(*world.network.parents.lock().unwrap(), [None, None]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_gets_other_words_and_the_journal_says_so() {
+    let world = World::new(Repeat::Find, true, &[]);
+    let engine = world.engine();
+    let ids = world.add(&engine, &["a"], &["one", "two"], &AddOptions::default()).await;
+    world.run(&engine, &ids).await;
+    let row = async || engine.store().delivery(ids[0]).await.unwrap().unwrap();
+    let part = |text: &str| Part { text: Text::plain(text), payload: json!(text), ..Part::default() };
+    let before = *world.network.requests.lock().unwrap();
+    // nothing is sent if one part cannot be changed
+    for parts in [vec![part("one!"), part("forbidden")], vec![part("one!")]] {
+        let fault = engine.edit(&row().await, &parts, "q").await.unwrap_err();
+        assert_eq!((fault.kind, fault.effect), (Kind::Unsupported, Effect::None));
+    }
+    assert_eq!(*world.network.requests.lock().unwrap(), before);
+    // only what changed is sent; a login that has ended is renewed
+    world.network.writes.lock().unwrap().push_back(Act::Auth);
+    assert_eq!(engine.edit(&row().await, &[part("one"), part("two!")], "q").await.unwrap(), [1]);
+    assert_eq!(*world.network.requests.lock().unwrap(), before + 2);
+    let now = row().await;
+    assert_eq!((now.parts[1].payload.clone(), now.plan_hash.as_str()), (json!("two!"), "q"));
+    assert_eq!((world.network.count("a", "two!"), world.network.count("a", "two")), (1, 0));
+    // an answer that was lost: the journal keeps the old words, and the same again does no harm
+    world.network.writes.lock().unwrap().push_back(Act::Stored);
+    engine.edit(&row().await, &[part("one"), part("three")], "r").await.unwrap_err();
+    assert_eq!(row().await.parts[1].payload, json!("two!"));
+    assert_eq!(engine.edit(&row().await, &[part("one"), part("three")], "r").await.unwrap(), [1]);
+    assert_eq!(world.network.count("a", "three"), 1);
+    let attempts = engine.store().attempts(row().await.post_id).await.unwrap();
+    let edits: Vec<&str> =
+        attempts.iter().filter(|attempt| attempt.phase == "edit").map(|attempt| attempt.outcome.as_str()).collect();
+    assert_eq!(edits, ["ok", "fault", "ok"]);
+    // what was taken back cannot be changed
+    engine.store().deleted(row().await.parts[0].id, Utc::now()).await.unwrap();
+    let fault = engine.edit(&row().await, &[part("one"), part("four")], "s").await.unwrap_err();
+    assert!(fault.message.contains("part 1 is not posted"), "{fault}");
 }

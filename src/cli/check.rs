@@ -77,6 +77,11 @@ fn table(planned: &Planned, world: &World) {
         })
         .collect();
     out.table(&["TARGET", "STATE", "PARTS", "LENGTH"], &rows);
+    for (target, plan) in &planned.targets {
+        if let Some(cost) = plan.cost() {
+            out.line(&format!("{} {}: about {cost}", out.paint(Paint::Dim, "cost:"), target.name()));
+        }
+    }
     for (paint, word, of) in [
         (Paint::Bad, "problem", (|plan: &Plan| plan.problems.clone()) as fn(&Plan) -> _),
         (Paint::Warn, "warning", |plan: &Plan| plan.warnings.clone()),
@@ -133,6 +138,8 @@ pub fn document(planned: &Planned, payloads: bool) -> Value {
                         "card": part.card.as_ref().map(|card| json!({
                             "url": card.url, "title": card.title, "description": card.description, "image": card.image.is_some(),
                         })),
+                        "comment": part.comment,
+                        "cost": part.cost.as_ref().map(docs::cost),
                     });
                     if payloads && let Value::Object(value) = &mut value {
                         value.insert("payload".into(), part.payload.clone());
@@ -146,6 +153,7 @@ pub fn document(planned: &Planned, payloads: bool) -> Value {
                 "account": matches!(target, Target::Account(_)),
                 "ok": plan.good(),
                 "at": plan.at.map(docs::time),
+                "cost": plan.cost().as_ref().map(docs::cost),
                 "parts": parts,
                 "problems": docs::notes(&plan.problems),
                 "warnings": docs::notes(&plan.warnings),

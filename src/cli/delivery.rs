@@ -275,9 +275,11 @@ pub async fn outcomes(store: &Store, posts: &[i64], only: Option<&[i64]>) -> Res
 
 /// Those deliveries whose every receipt came from reading back.
 fn found(deliveries: &[DeliveryRow], attempts: &[Attempt]) -> Vec<i64> {
-    // a later deletion says nothing about how the post got there
+    // a later change or deletion says nothing about how the post got there
     let read_back = |part: &PartRow| {
-        let last = attempts.iter().rfind(|attempt| attempt.part_id == part.id && attempt.phase != "delete");
+        let last = attempts
+            .iter()
+            .rfind(|attempt| attempt.part_id == part.id && !matches!(attempt.phase.as_str(), "delete" | "edit"));
         last.is_some_and(|attempt| attempt.phase == "find")
     };
     let all = |delivery: &&DeliveryRow| delivery.state() == PartState::Sent && delivery.parts.iter().all(read_back);

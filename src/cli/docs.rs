@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use super::world::source_word;
 use crate::login::{Facts, missing_scopes};
 use crate::net::{Effect, Fault};
-use crate::platform::{self, PlanNote};
-use crate::store::{Account, Attempt, DeliveryRow, PartRow, PostRow, SecretSource};
+use crate::platform::{self, Cost, PlanNote};
+use crate::store::{Account, Attempt, DeliveryRow, PartRow, PartState, PostRow, SecretSource};
 
 /// UTC with seconds and a `Z`.
 pub fn time(at: DateTime<Utc>) -> Value {
@@ -76,6 +76,18 @@ pub fn account(account: &Account) -> Value {
     })
 }
 
+/// What a network charges: how much of what.
+pub fn cost(cost: &Cost) -> Value {
+    json!({ "amount": cost.micros as f64 / 1e6, "unit": cost.unit })
+}
+
+/// What the parts that were posted cost, by the prices of when they were planned.
+pub fn spent(delivery: &DeliveryRow) -> Option<Cost> {
+    let sent = delivery.parts.iter().filter(|part| part.state == PartState::Sent);
+    let costs: Vec<Cost> = sent.filter_map(|part| serde_json::from_value(part.cost.clone()).ok()?).collect();
+    Cost::sum(&costs)
+}
+
 fn part(part: &PartRow) -> Value {
     let receipt = |key: &str| part.receipt.as_ref().and_then(|receipt| receipt.get(key)).cloned().unwrap_or_default();
     json!({
@@ -86,6 +98,8 @@ fn part(part: &PartRow) -> Value {
         "id": receipt("id"),
         "key": part.key,
         "text": part.text.get("text").cloned().unwrap_or_default(),
+        "comment": part.comment,
+        "cost": serde_json::from_value(part.cost.clone()).ok().as_ref().map(cost),
         "tries": part.tries,
         "next_at": if part.state.settled() { Value::Null } else { time(part.next_at) },
         "sent_at": time_or_null(part.sent_at),
@@ -103,6 +117,7 @@ pub fn delivery(delivery: &DeliveryRow) -> Value {
         "state": delivery.state().word(),
         "url": delivery.url(),
         "plan": delivery.plan_hash,
+        "spent": spent(delivery).as_ref().map(cost),
         "parts": delivery.parts.iter().map(part).collect::<Vec<_>>(),
     })
 }

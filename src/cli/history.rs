@@ -226,8 +226,9 @@ async fn show(store: &Store, id: i64, world: &World) -> Result<Exit, Trouble> {
     for delivery in &deliveries {
         out.line("");
         let name = out.paint(Paint::Bold, &delivery.account);
+        let spent = docs::spent(delivery).map_or_else(String::new, |cost| format!("  about {cost}"));
         out.line(&format!(
-            "{name}  {} {}  {}",
+            "{name}  {} {}  {}{spent}",
             delivery.platform,
             delivery.handle,
             state_word(world, delivery.state())
@@ -235,8 +236,9 @@ async fn show(store: &Store, id: i64, world: &World) -> Result<Exit, Trouble> {
         for part in &delivery.parts {
             let url = part.receipt.as_ref().and_then(|receipt| receipt.get("url")?.as_str()).unwrap_or_default();
             let deleted = if part.deleted_at.is_some() { " (deleted)" } else { "" };
+            let what = if part.comment { "comment" } else { "part" };
             out.line(
-                format!("  part {}/{}  {}{deleted}  {url}", part.index + 1, part.of, state_word(world, part.state))
+                format!("  {what} {}/{}  {}{deleted}  {url}", part.index + 1, part.of, state_word(world, part.state))
                     .trim_end(),
             );
             let text = part.text.get("text").and_then(Value::as_str).unwrap_or_default();
@@ -277,7 +279,9 @@ pub fn state_word(world: &World, state: PartState) -> String {
 async fn export(store: &Store, format: Format, mut query: Query, world: &World) -> Result<Exit, Trouble> {
     let mut left = query.limit.unwrap_or(usize::MAX);
     if format == Format::Csv {
-        world.out.line("post,created_at,source,title,account,platform,part,of,state,sent_at,url,id,text,error");
+        world
+            .out
+            .line("post,created_at,source,title,account,platform,part,of,state,sent_at,url,id,text,error,cost,unit");
     }
     while left > 0 {
         query.limit = Some(left.min(500));
@@ -315,6 +319,7 @@ fn csv(post: &PostRow, deliveries: &[DeliveryRow], lines: &mut String) {
             let receipt = |key: &str| {
                 part.receipt.as_ref().and_then(|receipt| receipt.get(key)?.as_str()).unwrap_or_default().to_string()
             };
+            let cost = &part.cost;
             let cells = [
                 post.id.to_string(),
                 time(Some(post.created_at)),
@@ -330,6 +335,8 @@ fn csv(post: &PostRow, deliveries: &[DeliveryRow], lines: &mut String) {
                 receipt("id"),
                 part.text.get("text").and_then(Value::as_str).unwrap_or_default().to_string(),
                 part.fault.as_ref().map(ToString::to_string).unwrap_or_default(),
+                cost["micros"].as_u64().map(|micros| (micros as f64 / 1e6).to_string()).unwrap_or_default(),
+                cost["unit"].as_str().unwrap_or_default().to_string(),
             ];
             let cells: Vec<String> = cells.iter().map(|cell| cell_of(cell)).collect();
             lines.push_str(&cells.join(","));

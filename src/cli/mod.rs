@@ -22,6 +22,7 @@ mod delivery;
 mod demo;
 mod docs;
 mod doctor;
+mod edit;
 mod finding;
 mod history;
 mod input;
@@ -114,6 +115,7 @@ enum Verb {
     Retry(retry::Args),
     Resolve(resolve::Args),
     Cancel(cancel::Args),
+    Edit(edit::Args),
     Delete(delete::Args),
     Media(media::Args),
     Platforms(platforms::Args),
@@ -166,6 +168,7 @@ fn dispatch(verb: Verb, world: &world::World) -> Result<Exit, Trouble> {
         Verb::Retry(args) => retry::run(args, world),
         Verb::Resolve(args) => resolve::run(args, world),
         Verb::Cancel(args) => cancel::run(args, world),
+        Verb::Edit(args) => edit::run(args, world),
         Verb::Delete(args) => delete::run(args, world),
         Verb::Media(args) => media::run(args, world),
         Verb::Platforms(args) => platforms::run(args, world),

@@ -45,6 +45,7 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
                 spec.media.video.map_or_else(|| "-".into(), |video| video.max.min(spec.media.max).to_string()),
                 yes(spec.poll.is_some()),
                 yes(platform.find().is_some()),
+                yes(platform.edit().is_some()),
                 yes(platform.delete().is_some()),
                 spec.repeat.word().to_string(),
                 spec.about.to_string(),
@@ -52,7 +53,19 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
         })
         .collect();
     world.out.table(
-        &["NAME", "TEXT", "THREADS", "IMAGES", "VIDEOS", "POLLS", "READS BACK", "DELETES", "REPEAT", "WHAT IT IS"],
+        &[
+            "NAME",
+            "TEXT",
+            "THREADS",
+            "IMAGES",
+            "VIDEOS",
+            "POLLS",
+            "READS BACK",
+            "EDITS",
+            "DELETES",
+            "REPEAT",
+            "WHAT IT IS",
+        ],
         &rows,
     );
     Ok(Exit::Done)
@@ -122,6 +135,7 @@ fn document(platform: &dyn Platform) -> Value {
                 "max": image.max, "bytes": image.bytes, "pixels": image.pixels, "side": image.side, "mimes": image.mimes,
             })),
             "video": spec.media.video.map(|video| json!({ "max": video.max, "bytes": video.bytes, "mimes": video.mimes })),
+            "file": spec.media.file.map(|file| json!({ "max": file.max, "bytes": file.bytes, "mimes": file.mimes })),
         },
         "poll": spec.poll.map(|poll| json!({
             "options": [poll.options.0, poll.options.1], "option": poll.option, "seconds": [poll.seconds.0, poll.seconds.1],
@@ -133,9 +147,12 @@ fn document(platform: &dyn Platform) -> Value {
         "warnings": spec.warnings,
         "languages": spec.languages,
         "visibility": spec.visibility,
+        "location": spec.location,
+        "comments": spec.comments.map(|rule| json!({ "unit": rule.unit, "max": rule.max })),
         "card": match spec.card { Card::Ours => "ours", Card::Network => "network", Card::None => "none" },
         "repeat": spec.repeat.word(),
         "finds": platform.find().is_some(),
+        "edits": platform.edit().is_some(),
         "deletes": platform.delete().is_some(),
     })
 }
@@ -172,6 +189,9 @@ fn full(platform: &dyn Platform, world: &World) {
     if let Some(video) = spec.media.video {
         row("videos", format!("{}, {} bytes each, {}", video.max, video.bytes, video.mimes.join(" ")));
     }
+    if let Some(file) = spec.media.file {
+        row("files", format!("{}, {} bytes each, {}", file.max, file.bytes, file.mimes.join(" ")));
+    }
     let can: Vec<&str> = [
         (spec.threads, "threads"),
         (spec.replies, "replies"),
@@ -180,6 +200,9 @@ fn full(platform: &dyn Platform, world: &World) {
         (spec.warnings, "content warnings"),
         (spec.languages, "languages"),
         (platform.find().is_some(), "reads back"),
+        (spec.location, "places"),
+        (spec.comments.is_some(), "first comments"),
+        (platform.edit().is_some(), "edits"),
         (platform.delete().is_some(), "deletes"),
     ]
     .into_iter()

@@ -70,7 +70,11 @@ fn cards(planned: &Planned, world: &World) {
         let title = platform::by_name(&plan.platform).map_or("", |platform| platform.spec().title);
         let of = plan.parts.len();
         for (index, part) in plan.parts.iter().enumerate() {
-            let number = if of > 1 { format!(" {}/{of}", index + 1) } else { String::new() };
+            let number = match part.comment {
+                true => " comment".to_string(),
+                false if of > 1 => format!(" {}/{of}", index + 1),
+                false => String::new(),
+            };
             let name = match target {
                 Target::Platform(_) => String::new(),
                 Target::Account(_) => format!("{} on ", target.name()),
@@ -85,6 +89,9 @@ fn cards(planned: &Planned, world: &World) {
                 part.limit.map_or_else(|| format!(" {} ", part.count), |limit| format!(" {}/{limit} ", part.count));
             let rule = "─".repeat((width - 3).saturating_sub(count.width()));
             out.line(&format!("╰{rule}{count}─╯"));
+        }
+        if let Some(cost) = plan.cost() {
+            out.line(&format!("{} about {cost}", out.paint(Paint::Dim, "cost:")));
         }
         for (paint, word, notes) in [
             (Paint::Bad, "problem", &plan.problems),

@@ -299,7 +299,7 @@ async fn already(known: &[i64], world: &World) -> Result<(), Trouble> {
 }
 
 /// All that was written, for the search.
-fn body(planned: &Planned) -> String {
+pub fn body(planned: &Planned) -> String {
     let posts: Vec<&str> = planned.draft.posts.iter().map(|post| post.text.text.as_str()).collect();
     let body = posts.join("\n\n");
     if !body.trim().is_empty() {

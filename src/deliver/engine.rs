@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::owner::Owner;
+use super::verdict::{Situation, Verdict, verdict};
 use super::worker::Worker;
 use crate::account::Vault;
 use crate::host::MediaHost;
@@ -29,6 +30,8 @@ pub struct Options {
     pub backoff: Duration,
     /// The networks by name.
     pub networks: fn(&str) -> Option<&'static dyn Platform>,
+    /// Who decides about repeats: [`verdict`], but for the test that tries whether a wrong one would be noticed.
+    pub judge: fn(&Situation) -> Verdict,
 }
 
 impl Default for Options {
@@ -38,6 +41,7 @@ impl Default for Options {
             settle: Duration::from_secs(2),
             backoff: Duration::from_secs(1),
             networks: platform::by_name,
+            judge: verdict,
         }
     }
 }

@@ -7,6 +7,19 @@ use crate::net::{Fault, Kind};
 use crate::platform::Found;
 use crate::store::{Claimed, DeliveryRow, PartState};
 
+/// A part of a delivery (0-based) as a turn would have it.
+///
+/// # Errors
+/// There is no such part.
+pub(super) fn claimed(delivery: &DeliveryRow, index: usize) -> Result<Claimed, Fault> {
+    let part = delivery.parts.get(index).ok_or_else(|| Fault::local(format!("there is no part {}", index + 1)))?;
+    let sent = |index: usize| {
+        delivery.parts.get(index).filter(|part| part.state == PartState::Sent).and_then(|part| part.receipt.clone())
+    };
+    let (root, parent) = if index == 0 { (None, None) } else { (sent(0), sent(index - 1)) };
+    Ok(Claimed { part: part.clone(), delivery: delivery.clone(), root, parent })
+}
+
 impl Engine {
     /// Reads back whether a part of this delivery (0-based) is at the network. Changes nothing in the journal.
     ///
@@ -17,13 +30,8 @@ impl Engine {
             let title = session.platform.spec().title;
             return Err(Fault::new(Kind::Unsupported, format!("{title} cannot be asked what was posted")));
         };
-        let part = delivery.parts.get(index).ok_or_else(|| Fault::local(format!("there is no part {}", index + 1)))?;
-        let sent = |index: usize| {
-            delivery.parts.get(index).filter(|part| part.state == PartState::Sent).and_then(|part| part.receipt.clone())
-        };
-        let (root, parent) = if index == 0 { (None, None) } else { (sent(0), sent(index - 1)) };
-        let claimed = Claimed { part: part.clone(), delivery: delivery.clone(), root, parent };
-        let post = post(&claimed)?;
+        let claimed = claimed(delivery, index)?;
+        let (part, post) = (&claimed.part, post(&claimed)?);
         let since = part.first_sent.unwrap_or(part.created_at);
         let sink = Quiet { engine: self, account: &session.account };
         match finder.find(&session.cx(&sink), &post, &part.ready, since).await {

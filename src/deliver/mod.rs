@@ -4,6 +4,7 @@
 //! the one visible request, then `sent`, `failed`, `unknown` or queued again. [`verdict`] is the table of decisions.
 
 mod add;
+mod edit;
 mod engine;
 mod health;
 mod leave;

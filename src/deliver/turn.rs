@@ -367,7 +367,7 @@ impl<'a> Turn<'a> {
             Some(at) => Some(Utc::now() - at).filter(|since| *since >= Duration::zero()),
             None => Some(Duration::zero()),
         };
-        verdict(&Situation {
+        (self.worker.engine.options().judge)(&Situation {
             phase,
             fault,
             repeat: self.repeat,

@@ -203,8 +203,7 @@ pub trait Edit: Sync + Send {
     /// # Errors
     /// What the network cannot change.
     fn can(&self, old: &Post, new: &Post) -> Result<(), String> {
-        let files = |post: &Post| post.media.iter().map(|one| one.media.sha256.clone()).collect::<Vec<_>>();
-        if files(old) == files(new) { Ok(()) } else { Err("its pictures and films cannot be changed".to_string()) }
+        old.same_media(new)
     }
 
     /// Gives the post the text (and what goes with it) of `post`, which was never sent itself. Doing it twice does no harm.
@@ -554,6 +553,15 @@ impl Post {
     /// The key as text, for headers that take any string.
     pub fn uuid(&self) -> String {
         self.key.to_string()
+    }
+
+    /// Whether another part carries the same files in the same order.
+    ///
+    /// # Errors
+    /// It does not, in the words of [`Edit::can`].
+    pub fn same_media(&self, other: &Post) -> Result<(), String> {
+        let files = |post: &Post| post.media.iter().map(|one| one.media.sha256.clone()).collect::<Vec<_>>();
+        if files(self) == files(other) { Ok(()) } else { Err("its pictures and films cannot be changed".to_string()) }
     }
 
     /// At most 25 characters of the key: base 36 of its 128 bits.

@@ -4,6 +4,7 @@
 //! engine can stand behind it. One thread owns the connection; writes that arrive together are committed together.
 
 mod accounts;
+mod edits;
 mod engine;
 mod history;
 mod home;
@@ -13,6 +14,7 @@ mod outbox_add;
 mod rows;
 mod uploads;
 
+pub use edits::NewWords;
 pub use engine::{Error, Store, private_directory, private_file};
 pub use history::{Query, Totals};
 pub use home::Home;

@@ -528,7 +528,7 @@ fn open_parts(tx: &Connection, account_id: i64, ids: Option<&str>) -> rusqlite::
     .query_row(params![account_id, ids], |row| row.get(0))
 }
 
-fn write_attempt(tx: &Transaction, part: i64, tried: &Try, now: DateTime<Utc>) -> rusqlite::Result<()> {
+pub(super) fn write_attempt(tx: &Transaction, part: i64, tried: &Try, now: DateTime<Utc>) -> rusqlite::Result<()> {
     let fault = tried.fault.as_ref().and_then(|fault| serde_json::to_string(fault).ok());
     match tried.attempt {
         Some(id) => tx

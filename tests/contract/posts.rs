@@ -26,6 +26,7 @@ pub fn cases() -> Vec<Case> {
         delete_twice: deletes,
         a_comment_stands_below_the_post: comments,
         edit_twice: edits,
+        an_edit_keeps_the_pictures: edits_with_pictures,
         whoami: all,
         setup_says_how: all,
     ]
@@ -65,6 +66,10 @@ fn comments(platform: &dyn Platform, n: usize) -> Option<&'static str> {
 
 fn edits(platform: &dyn Platform, _n: usize) -> Option<&'static str> {
     platform.edit().is_none().then_some("it cannot change a post")
+}
+
+fn edits_with_pictures(platform: &dyn Platform, n: usize) -> Option<&'static str> {
+    edits(platform, n).or_else(|| pictures(platform, n))
 }
 
 /// Words and sentences of about so many characters, each sentence told by its number.
@@ -312,6 +317,22 @@ async fn edit_twice(stage: &Stage) {
         assert_eq!(stage.timeline().len(), 1, "it is the same post");
         assert_eq!(stage.posts_with("after the edit").iter().map(|seen| &seen.id).collect::<Vec<_>>(), [&changed.id]);
     }
+}
+
+async fn an_edit_keeps_the_pictures(stage: &Stage) {
+    let actor = stage.actor().await;
+    let edit = stage.platform.edit().expect("the skip says so");
+    let published = stage.ok(actor.publish_all(&stage.with_pictures("before the edit", 1)).await);
+    let (post, receipt) = &published[0];
+    let new = actor.post(&stage.with_pictures("after the edit", 1));
+    // the alt text, which is another one, may be something that cannot be changed
+    if edit.can(post, &new).is_ok() {
+        stage.ok(edit.edit(&actor.cx(), receipt, &new).await);
+        let seen = stage.timeline();
+        assert_eq!((seen.len(), seen[0].media.len()), (1, 1));
+        assert!(seen[0].text.contains("after the edit"), "{}", seen[0].text);
+    }
+    assert!(edit.can(post, &actor.post(&stage.content("bare"))).is_err() || stage.platform.spec().media.required);
 }
 
 async fn whoami(stage: &Stage) {

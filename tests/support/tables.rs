@@ -66,13 +66,13 @@ fn most(media: &Value, kind: &str) -> u64 {
 /// One line for each network; `to` is the document with a section for each.
 pub fn overview(networks: &[Value], to: &str) -> String {
     let mut out = String::from(
-        "| network | what it is | text | threads | pictures | films | polls | deletes | again |\n|---|---|---|---|---|---|---|---|---|\n",
+        "| network | what it is | text | threads | pictures | films | polls | edits | deletes | again |\n|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for one in networks {
         let count = |n: u64| if n == 0 { "–".to_string() } else { n.to_string() };
         let _ = writeln!(
             out,
-            "| [`{}`]({to}#{}) | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| [`{}`]({to}#{}) | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             text(one, "name"),
             anchor(text(one, "title")),
             cell(text(one, "about")),
@@ -81,6 +81,7 @@ pub fn overview(networks: &[Value], to: &str) -> String {
             count(most(&one["media"], "image")),
             count(most(&one["media"], "video")),
             yes(!one["poll"].is_null()),
+            yes(one["edits"] == true),
             yes(one["deletes"] == true),
             text(one, "repeat"),
         );
@@ -205,9 +206,19 @@ fn section(one: &Value) -> String {
         ("warnings", "content warnings"),
         ("languages", "languages"),
         ("finds", "reads back"),
+        ("location", "places"),
+        ("comments", "first comments"),
+        ("edits", "edits"),
         ("deletes", "deletes"),
     ];
-    row("can", can.iter().filter(|(key, _)| one[*key] == true).map(|(_, word)| *word).collect::<Vec<_>>().join(", "));
+    row(
+        "can",
+        can.iter()
+            .filter(|(key, _)| one[*key] == true || one[*key].is_object())
+            .map(|(_, word)| *word)
+            .collect::<Vec<_>>()
+            .join(", "),
+    );
     row("again", text(one, "repeat").into());
     out.push('\n');
     fields(&mut out, "account", &one["fields"]);

@@ -5,6 +5,7 @@
 
 mod api;
 mod channels;
+mod edit;
 mod encode;
 mod explain;
 mod find;
@@ -22,7 +23,7 @@ use serde_json::{Value, json};
 
 use self::api::{Channel, Message, User, Webhook, is_id, message_at, webhook_secret};
 use super::{
-    AccountInfo, Ask, Card, Cx, Delete, Field, FieldKind, Find, ImageRule, MediaRule, Piece, Platform, PollRule, Post,
+    AccountInfo, Ask, Card, Cx, Delete, Edit, Field, FieldKind, Find, ImageRule, MediaRule, Piece, Platform, PollRule, Post,
     Profile, Ready, Receipt, Reference, Rendered, Repeat, Server, Spec, Targets, TextRule, Title, TwinAccount,
     VideoRule, standard,
 };
@@ -392,6 +393,10 @@ impl Platform for Network {
     }
 
     fn delete(&self) -> Option<&dyn Delete> {
+        Some(self)
+    }
+
+    fn edit(&self) -> Option<&dyn Edit> {
         Some(self)
     }
 

@@ -467,6 +467,8 @@ impl Discord {
                 let (body, files) = twin_check::read(request);
                 let mut changed = message.body.clone();
                 if let (Some(changed), Some(body)) = (changed.as_object_mut(), body.as_object()) {
+                    // files that are there stay, unless the change lists those that do
+                    changed.remove("attachments");
                     changed.extend(body.clone());
                 }
                 twin_check::message(&changed, &files, 2000)?;

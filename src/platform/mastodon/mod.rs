@@ -1,6 +1,7 @@
 //! Mastodon, and every server that speaks its API: what one can do is taken from what it says of itself.
 
 mod api;
+mod edit;
 mod login;
 mod readback;
 mod server;
@@ -18,7 +19,7 @@ use serde_json::{Map, Value, json};
 use self::api::Status;
 use self::server::Server;
 use super::{
-    AccountInfo, Ask, Card, Cx, Delete, Extra, Field, FieldKind, Find, Found, ImageRule, Limits, MediaRule, Piece,
+    AccountInfo, Ask, Card, Cx, Delete, Edit, Extra, Field, FieldKind, Find, Found, ImageRule, Limits, MediaRule, Piece,
     PlanNote, Platform, PollRule, Post, Profile, Ready, Receipt, Reference, Rendered, Repeat, Spec, TextRule, Title,
     TwinAccount, VideoRule, explain_by_status, fit, payload_error,
 };
@@ -412,6 +413,10 @@ impl Platform for Network {
     }
 
     fn delete(&self) -> Option<&dyn Delete> {
+        Some(self)
+    }
+
+    fn edit(&self) -> Option<&dyn Edit> {
         Some(self)
     }
 

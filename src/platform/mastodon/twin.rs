@@ -187,6 +187,7 @@ impl MastodonTwin {
                 let status = self.statuses.iter().find(|status| status.id == *id).ok_or_else(missing)?;
                 ok(&self.shown(status))
             }
+            ("PUT", ["api", "v1", "statuses", id]) => self.change(request, id),
             ("DELETE", ["api", "v1", "statuses", id]) => {
                 let n = self.authorized(request, "write:statuses")?;
                 let at = self.statuses.iter().position(|status| status.id == *id && status.owner == n).ok_or_else(missing)?;
@@ -328,6 +329,37 @@ impl MastodonTwin {
             self.keys.insert(key, (status.id.clone(), status.at));
         }
         self.statuses.push(status);
+        Ok(Reply::json(200, &shown))
+    }
+
+    /// Media that are not named are taken off, a poll that is not named too.
+    fn change(&mut self, request: &Incoming, id: &str) -> Result<Reply, Refusal> {
+        let owner = self.authorized(request, "write:statuses")?;
+        let body: Value =
+            serde_json::from_slice(&request.body).map_err(|_| refuse(400, "There was a problem parsing the JSON body"))?;
+        let at = self.statuses.iter().position(|status| status.id == id && status.owner == owner);
+        let at = at.ok_or_else(|| refuse(404, "Record not found"))?;
+        let text = body["status"].as_str().unwrap_or_default().to_string();
+        let ids: Vec<String> =
+            body["media_ids"].as_array().map(|ids| ids.iter().filter_map(super::api::id).collect()).unwrap_or_default();
+        if let Some(stray) = ids.iter().find(|id| !self.statuses[at].media.contains(id)) {
+            return Err(invalid(&format!("Media {stray} not found or already attached to another post")));
+        }
+        if text.trim().is_empty() && ids.is_empty() {
+            return Err(invalid("Text can't be blank"));
+        }
+        if length(body["spoiler_text"].as_str().unwrap_or_default()) + length(&text) > MAX_CHARACTERS {
+            return Err(invalid(&format!("Text character limit of {MAX_CHARACTERS} exceeded")));
+        }
+        let status = &mut self.statuses[at];
+        (status.text, status.media) = (text, ids);
+        for name in ["spoiler_text", "sensitive", "language", "poll"] {
+            match body.get(name).filter(|value| !value.is_null()) {
+                Some(value) => status.fields.insert(name.to_string(), value.clone()),
+                None => status.fields.remove(name),
+            };
+        }
+        let shown = self.shown(&self.statuses[at]);
         Ok(Reply::json(200, &shown))
     }
 

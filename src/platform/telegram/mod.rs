@@ -2,6 +2,7 @@
 
 mod api;
 mod chats;
+mod edit;
 mod encode;
 mod explain;
 #[cfg(test)]
@@ -16,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 use self::api::{Chat, Member, Response, Sent, User, chat_of, message_at};
 use super::{
-    Ask, Card, Cx, Delete, Field, FieldKind, ImageRule, MediaRule, Piece, Platform, PollRule, Post, Profile, Receipt,
+    Ask, Card, Cx, Delete, Edit, Field, FieldKind, ImageRule, MediaRule, Piece, Platform, PollRule, Post, Profile, Receipt,
     Reference, Repeat, Server, Spec, Targets, TextRule, Title, TwinAccount, VideoRule, payload_error,
 };
 use crate::login::{Flow, Login, Secrets, Typed};
@@ -223,6 +224,10 @@ impl Platform for Network {
     }
 
     fn delete(&self) -> Option<&dyn Delete> {
+        Some(self)
+    }
+
+    fn edit(&self) -> Option<&dyn Edit> {
         Some(self)
     }
 

@@ -124,6 +124,7 @@ impl Twin for Telegram {
                 self.send(method, &params, id).unwrap_or_else(|refused| refused)
             }
             "deleteMessage" | "deleteMessages" => self.delete(method, &params).unwrap_or_else(|refused| refused),
+            "editMessageText" | "editMessageCaption" => self.edit(method, &params).unwrap_or_else(|refused| refused),
             _ => refuse(404, "Not Found: method not found"),
         }
     }
@@ -287,6 +288,39 @@ impl Telegram {
         } else {
             Err(bad("message to be replied not found"))
         }
+    }
+
+    fn edit(&mut self, method: &str, params: &Params) -> Result<Reply, Refused> {
+        let chat = chat(params)?;
+        let id = params.json("message_id").as_i64().ok_or_else(|| bad("message identifier is not specified"))?;
+        let post = self.posts.iter_mut().find(|post| post.chat == chat && post.ids.contains(&id));
+        let post = post.ok_or_else(|| bad("message to edit not found"))?;
+        let bare = post.seen.media.is_empty();
+        let message = match method {
+            "editMessageText" if bare => text(params)?,
+            "editMessageCaption" if !bare => {
+                let mut message = json!({});
+                caption(params, &mut message)?;
+                message
+            }
+            "editMessageText" => return Err(bad("there is no text in the message to edit")),
+            _ => return Err(bad("there is no caption in the message to edit")),
+        };
+        let (key, entities) = if bare { ("text", "entities") } else { ("caption", "caption_entities") };
+        let words = message[key].as_str().unwrap_or_default();
+        let marks = message.get(entities).cloned().unwrap_or_default();
+        if post.seen.text == words && post.seen.extra.get(entities).cloned().unwrap_or_default() == marks {
+            let why = "message is not modified: specified new message content and reply markup are exactly the same as a current content and reply markup of the message";
+            return Err(bad(why));
+        }
+        post.seen.text = words.to_string();
+        post.seen.extra[entities] = marks;
+        let mut shown = message;
+        shown["message_id"] = json!(id);
+        shown["date"] = json!(post.seen.at.timestamp());
+        shown["edit_date"] = json!(Utc::now().timestamp());
+        shown["chat"] = chat.json();
+        Ok(good(shown))
     }
 
     fn delete(&mut self, method: &str, params: &Params) -> Result<Reply, Refused> {

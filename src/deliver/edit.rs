@@ -1,0 +1,91 @@
+//! Changing a post that is out. A change may be made twice without harm, so a lost answer is no riddle: it is made again.
+
+use chrono::Utc;
+
+use super::engine::{Engine, store_fault};
+use super::lookup::claimed;
+use super::session::{Quiet, Session};
+use super::turn::post;
+use crate::net::{Fault, Kind};
+use crate::platform::{Edit, Part, Post, Receipt};
+use crate::store::{DeliveryRow, NewWords, PartRow, Try};
+
+impl Engine {
+    /// Gives the parts of a delivery new words, and writes that down. What is the same already is left alone; 0-based numbers of what
+    /// was changed. Everything is looked at first: if one part cannot be changed, none is.
+    ///
+    /// # Errors
+    /// The network cannot do that, or refuses; parts before the one that failed have their new words, and the journal says so.
+    pub async fn edit(&self, delivery: &DeliveryRow, parts: &[Part], plan_hash: &str) -> Result<Vec<usize>, Fault> {
+        let account = match delivery.account_id {
+            Some(id) => self.store().account_by_id(id).await.map_err(store_fault)?,
+            None => None,
+        };
+        let session = self.session(account.ok_or_else(|| Fault::local("its account was removed from xpost"))?).await?;
+        let title = session.platform.spec().title;
+        let cannot = |why: String| Fault::new(Kind::Unsupported, why);
+        let Some(network) = session.platform.edit() else {
+            return Err(cannot(format!("{title} has no way to change a post; delete it and publish the new draft")));
+        };
+        if parts.len() != delivery.parts.len() {
+            let (old, new) = (delivery.parts.len(), parts.len());
+            return Err(cannot(format!("it has {old} parts there, the new draft has {new}; parts cannot come or go")));
+        }
+        let mut changes = Vec::new();
+        for (index, (row, part)) in delivery.parts.iter().zip(parts).enumerate() {
+            if !row.there() {
+                return Err(Fault::local(format!("part {} is not posted ({})", index + 1, row.state.word())));
+            }
+            let old = post(&claimed(delivery, index)?)?;
+            if row.payload == part.payload && old.text == part.text {
+                continue;
+            }
+            let mut new = old.clone();
+            (new.text, new.media, new.card) = (part.text.clone(), part.media.clone(), part.card.clone());
+            new.payload = part.payload.clone();
+            network.can(&old, &new).map_err(|why| cannot(format!("{title}: part {}: {why}", index + 1)))?;
+            changes.push((index, row, new));
+        }
+        for (_, row, new) in &changes {
+            self.change(&session, network, row, new).await?;
+        }
+        self.store().replanned(delivery.id, plan_hash.to_string()).await.map_err(store_fault)?;
+        Ok(changes.iter().map(|(index, _, _)| *index).collect())
+    }
+
+    async fn change(&self, session: &Session, network: &dyn Edit, row: &PartRow, new: &Post) -> Result<(), Fault> {
+        let broken = |error: serde_json::Error| Fault::local(format!("the journal cannot be read: {error}"));
+        let receipt = row.receipt.clone().unwrap_or_default();
+        let receipt: Receipt = serde_json::from_value(receipt).map_err(broken)?;
+        let sink = Quiet { engine: self, account: &session.account };
+        let began = Utc::now();
+        let attempt = self.store().editing(row.id, began).await.map_err(store_fault)?;
+        let done = match network.edit(&session.cx(&sink), &receipt, new).await {
+            Err(fault) if fault.kind == Kind::Auth && self.refresh(session, &sink).await? => {
+                network.edit(&session.cx(&sink), &receipt, new).await
+            }
+            done => done,
+        };
+        let tried = |outcome, fault| Try { attempt: Some(attempt), phase: "edit", began, outcome, fault };
+        match done {
+            Ok(receipt) => {
+                let json = |value: serde_json::Result<_>| value.map_err(broken);
+                let words = NewWords {
+                    text: json(serde_json::to_value(&new.text))?,
+                    media: json(serde_json::to_value(&new.media))?,
+                    card: json(serde_json::to_value(&new.card))?,
+                    payload: new.payload.clone(),
+                    receipt: json(serde_json::to_value(&receipt))?,
+                };
+                self.store().edited(row.id, words, tried("ok", None), Utc::now()).await.map_err(store_fault)
+            }
+            Err(fault) => {
+                self.store()
+                    .tried(row.id, tried("fault", Some(fault.clone())), Utc::now())
+                    .await
+                    .map_err(store_fault)?;
+                Err(fault)
+            }
+        }
+    }
+}
