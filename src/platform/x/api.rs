@@ -95,8 +95,9 @@ pub fn own(receipt: &Receipt) -> Option<String> {
 pub fn referred(reference: &Reference) -> Result<String, String> {
     match reference {
         Reference::Ours(receipt) => own(receipt).ok_or_else(|| "the post is known without its id".to_string()),
-        Reference::Url(url) => id_in(url)
-            .ok_or_else(|| format!("`{url}` is no address of a post on X; it looks like `https://x.com/NAME/status/1`")),
+        Reference::Url(url) => id_in(url).ok_or_else(|| {
+            format!("`{url}` is no address of a post on X; it looks like `https://x.com/NAME/status/1`")
+        }),
     }
 }
 
@@ -141,7 +142,9 @@ mod tests {
         for address in ["https://x.com/ann", "https://x.com/ann/status/new", "https://nox.com/a/status/1", "1881"] {
             assert_eq!(id_in(address), None, "{address}");
         }
-        assert!(is_id("1") && is_id("9999999999999999999") && !is_id("") && !is_id("12345678901234567890") && !is_id("1a"));
+        assert!(
+            is_id("1") && is_id("9999999999999999999") && !is_id("") && !is_id("12345678901234567890") && !is_id("1a")
+        );
     }
 
     #[test]

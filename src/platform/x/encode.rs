@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{api, cost};
 use crate::platform::{Ask, Content, ContentPost, MediaUse, Piece, PlanNote, Rendered};
-use crate::text::Markup;
+use crate::text::{Markup, Text};
 
 /// What viewers are warned of, for the media's metadata; not part of the post.
 pub const WARNING: &str = "sensitive_media_warning";
@@ -18,11 +18,34 @@ const SURE_FILM: (u64, u64) = (140_000, 512_000_000);
 
 /// Languages of subtitles as they are called there.
 const LANGUAGES: &[(&str, &str)] = &[
-    ("ar", "Arabic"), ("cs", "Czech"), ("da", "Danish"), ("de", "German"), ("el", "Greek"), ("en", "English"),
-    ("es", "Spanish"), ("fi", "Finnish"), ("fr", "French"), ("he", "Hebrew"), ("hi", "Hindi"), ("hu", "Hungarian"),
-    ("id", "Indonesian"), ("it", "Italian"), ("ja", "Japanese"), ("ko", "Korean"), ("nl", "Dutch"), ("no", "Norwegian"),
-    ("pl", "Polish"), ("pt", "Portuguese"), ("ro", "Romanian"), ("ru", "Russian"), ("sv", "Swedish"), ("th", "Thai"),
-    ("tr", "Turkish"), ("uk", "Ukrainian"), ("vi", "Vietnamese"), ("zh", "Chinese"),
+    ("ar", "Arabic"),
+    ("cs", "Czech"),
+    ("da", "Danish"),
+    ("de", "German"),
+    ("el", "Greek"),
+    ("en", "English"),
+    ("es", "Spanish"),
+    ("fi", "Finnish"),
+    ("fr", "French"),
+    ("he", "Hebrew"),
+    ("hi", "Hindi"),
+    ("hu", "Hungarian"),
+    ("id", "Indonesian"),
+    ("it", "Italian"),
+    ("ja", "Japanese"),
+    ("ko", "Korean"),
+    ("nl", "Dutch"),
+    ("no", "Norwegian"),
+    ("pl", "Polish"),
+    ("pt", "Portuguese"),
+    ("ro", "Romanian"),
+    ("ru", "Russian"),
+    ("sv", "Swedish"),
+    ("th", "Thai"),
+    ("tr", "Turkish"),
+    ("uk", "Ukrainian"),
+    ("vi", "Vietnamese"),
+    ("zh", "Chinese"),
 ];
 
 /// Whether a medium has an alt text that X shows: pictures have, films have none.
@@ -33,6 +56,10 @@ pub fn described(one: &MediaUse) -> bool {
 /// One part.
 pub fn encode(ask: &Ask, piece: &mut Piece) -> Result<Value, String> {
     let content = ask.content;
+    if let Some(poll) = piece.poll.as_ref().filter(|_| piece.text.text.trim().is_empty()) {
+        // a poll's question is the post's text
+        piece.text = Text::plain(poll.question.clone().ok_or("a poll on X needs a text: what is asked")?);
+    }
     let text = Markup::Plain.encode(&piece.text);
     let mut body = Map::from_iter([("text".to_string(), json!(text))]);
     prices(ask, &text, piece)?;
@@ -82,7 +109,8 @@ fn first(content: &Content, piece: &mut Piece, body: &mut Map<String, Value>) ->
         let id = api::referred(reply).map_err(|why| format!("`reply_to`: {why}"))?;
         body.insert("reply".into(), json!({"in_reply_to_tweet_id": id}));
         if matches!(reply, crate::platform::Reference::Url(_)) {
-            let why = "X takes a reply to somebody else's post only if that post mentions or quotes you (since 2026-02)";
+            let why =
+                "X takes a reply to somebody else's post only if that post mentions or quotes you (since 2026-02)";
             piece.notes.push(PlanNote::new("reply_plan", why));
         }
     }
@@ -132,7 +160,9 @@ fn media(ask: &Ask, piece: &mut Piece, body: &mut Map<String, Value>) -> Result<
         body.insert("media".into(), json!({"tagged_user_ids": tagged}));
     }
     let mut warnings = list("media_warnings");
-    if let Some(other) = warnings.iter().find(|word| !matches!(word.as_str(), "adult_content" | "graphic_violence" | "other")) {
+    if let Some(other) =
+        warnings.iter().find(|word| !matches!(word.as_str(), "adult_content" | "graphic_violence" | "other"))
+    {
         return Err(format!("`media_warnings` knows `adult_content`, `graphic_violence` and `other`, not `{other}`"));
     }
     if warnings.is_empty() && content.sensitive {
@@ -150,7 +180,9 @@ fn media(ask: &Ask, piece: &mut Piece, body: &mut Map<String, Value>) -> Result<
         }
         let millis = one.media.about.millis.unwrap_or_default();
         if film && (millis > SURE_FILM.0 || one.media.bytes > SURE_FILM.1) {
-            let why = format!("`{name}` is longer than 140 s or larger than 512 MB, which X may allow Premium accounts alone");
+            let why = format!(
+                "`{name}` is longer than 140 s or larger than 512 MB, which X may allow Premium accounts alone"
+            );
             piece.notes.push(PlanNote::new("film_length", why));
         }
         if one.extras.subtitles.is_some() {
@@ -159,7 +191,9 @@ fn media(ask: &Ask, piece: &mut Piece, body: &mut Map<String, Value>) -> Result<
             let known = LANGUAGES.iter().find(|(known, _)| *known == code);
             let (code, name) = match known {
                 Some((code, name)) => (code.to_string(), (*name).to_string()),
-                None if code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_lowercase()) => (code.clone(), code.to_uppercase()),
+                None if code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_lowercase()) => {
+                    (code.clone(), code.to_uppercase())
+                }
                 None => return Err(format!("the subtitles of `{name}` need a language of two letters; set `lang`")),
             };
             body.insert(SUBTITLES.into(), json!({"language_code": code.to_uppercase(), "display_name": name}));
@@ -185,7 +219,11 @@ fn prices(ask: &Ask, text: &str, piece: &mut Piece) -> Result<(), String> {
 
 /// An id as X writes them.
 fn numbered<'a>(key: &str, text: &'a str) -> Result<&'a str, String> {
-    if api::is_id(text) { Ok(text) } else { Err(format!("`{key}` must be a number of at most 19 digits, not `{text}`")) }
+    if api::is_id(text) {
+        Ok(text)
+    } else {
+        Err(format!("`{key}` must be a number of at most 19 digits, not `{text}`"))
+    }
 }
 
 /// `$NAME`: a dollar sign, one to six letters, perhaps a dot or underscore and one or two more.

@@ -11,6 +11,8 @@ use crate::net::{Answer, Fault, Kind, by_status, one_line, parse_retry_at};
 pub const DUPLICATE: &str = "duplicate";
 /// The code of "you may not reply to this".
 pub const REPLY: &str = "reply_refused";
+/// The code of "what you reply to is not there".
+pub const GONE: &str = "reply_gone";
 
 /// What an answer means; `None` if all is well.
 pub fn explain(answer: &Answer) -> Option<Fault> {
@@ -37,7 +39,8 @@ pub fn explain(answer: &Answer) -> Option<Fault> {
         401 if code == "32" || code == "135" => {
             if let Some(off) = oauth1::offset(answer).map(|off| off.num_minutes()).filter(|off| off.abs() >= 2) {
                 let way = if off > 0 { "behind" } else { "ahead of" };
-                fault.message = format!("{}: this machine's clock is {} min {way} X's; set it", fault.message, off.abs());
+                fault.message =
+                    format!("{}: this machine's clock is {} min {way} X's; set it", fault.message, off.abs());
             }
         }
         402 => fault = billing(fault),
@@ -45,10 +48,15 @@ pub fn explain(answer: &Answer) -> Option<Fault> {
             // ours, if an answer was lost before; `find` tells
             fault = Fault { kind: Kind::Rejected, ..fault }.maybe().code(DUPLICATE);
         }
-        400 | 403 if code == "433" || says(&["reply to this conversation is not allowed", "who can reply", "attempted to reply"]) => {
+        400 | 403 if code == "433" || says(&["reply to this conversation is not allowed", "who can reply"]) => {
             fault = Fault { kind: Kind::Forbidden, ..fault }.code(REPLY);
         }
-        403 | 429 if code == "usage-capped" || says(&["usage cap", "spend cap", "spending limit"]) => fault = billing(fault),
+        400 | 403 if says(&["attempted to reply to a"]) => {
+            fault = Fault { kind: Kind::Rejected, ..fault }.code(GONE);
+        }
+        403 | 429 if code == "usage-capped" || says(&["usage cap", "spend cap", "spending limit"]) => {
+            fault = billing(fault)
+        }
         403 if says(&["longer than", "too long"]) => fault.kind = Kind::Rejected,
         403 if says(&["app permissions"]) => {
             fault.message = format!(
@@ -85,7 +93,8 @@ fn code(value: &Value) -> Option<String> {
     let first = &value["errors"][0];
     let slug = |value: &Value| {
         let slug = value["type"].as_str()?.split_once("/problems/")?.1;
-        let word = slug.len() <= 60 && slug.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-' || byte.is_ascii_digit());
+        let word = slug.len() <= 60
+            && slug.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-' || byte.is_ascii_digit());
         word.then(|| slug.to_string())
     };
     slug(value).or_else(|| slug(first)).or_else(|| first["code"].as_u64().map(|code| code.to_string()))
@@ -97,7 +106,8 @@ fn said(value: &Value) -> Option<String> {
         names.iter().find_map(|name| value[*name].as_str()).filter(|text| !text.is_empty()).map(str::to_string)
     };
     let errors = value["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut all: Vec<String> = errors.iter().take(5).filter_map(|error| text(error, &["message", "detail", "title"])).collect();
+    let mut all: Vec<String> =
+        errors.iter().take(5).filter_map(|error| text(error, &["message", "detail", "title"])).collect();
     all.dedup();
     let all = match all.is_empty() {
         true => text(value, &["detail", "error_description", "title", "error"])?,

@@ -66,7 +66,8 @@ pub async fn find(cx: &Cx<'_>, post: &Post, ready: &Value, since: DateTime<Utc>)
         return Ok(Found::Yes(with_media(api::receipt(cx, &id), &media::State::ids(ready))));
     }
     // what the account's timeline does not show is not missing
-    let hidden = ["community_id", "nullcast", "for_super_followers_only"].iter().any(|key| post.payload.get(*key).is_some());
+    let hidden =
+        ["community_id", "nullcast", "for_super_followers_only"].iter().any(|key| post.payload.get(*key).is_some());
     Ok(if near || !whole || hidden { Found::Unsure } else { Found::No })
 }
 
@@ -123,7 +124,8 @@ impl Wanted {
     /// Whether it stands where it should: by what it replies to, where that is told, else by its thread.
     fn place(&self, seen: &Value, id: &str) -> bool {
         let list = [&seen["referenced_posts"], &seen["referenced_tweets"]].into_iter().find_map(Value::as_array);
-        let above = list.into_iter().flatten().find(|one| one["type"] == "replied_to").and_then(|one| api::id(&one["id"]));
+        let above =
+            list.into_iter().flatten().find(|one| one["type"] == "replied_to").and_then(|one| api::id(&one["id"]));
         if above.is_some() {
             return above == self.parent;
         }
@@ -211,7 +213,8 @@ mod tests {
         assert_eq!(wanted("two", Some("6")).judge(&reply, "9"), Likeness::Near);
         assert_eq!(wanted("@ann two", None).judge(&reply, "9"), Likeness::Near);
         for name in ["referenced_posts", "referenced_tweets"] {
-            let told = json!({"id": "9", "text": "two", "conversation_id": "5", name: [{"type": "replied_to", "id": "7"}]});
+            let told =
+                json!({"id": "9", "text": "two", "conversation_id": "5", name: [{"type": "replied_to", "id": "7"}]});
             assert_eq!(wanted("two", Some("7")).judge(&told, "9"), Likeness::Same);
             assert_eq!(wanted("two", Some("5")).judge(&told, "9"), Likeness::Near);
         }

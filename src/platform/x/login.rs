@@ -4,8 +4,8 @@
 use super::api;
 use crate::login::oauth1::TOKEN_SECRET;
 use crate::login::{
-    AppSecret, CLIENT_SECRET, Challenge, Client, ClientAuth, Code, Dialect, Flow, Life, Login, Pin, Redirect,
-    Renew, Revoke, Scope, Secrets, TOKEN, Typed,
+    AppSecret, CLIENT_SECRET, Challenge, Client, ClientAuth, Code, Dialect, Flow, Life, Login, Pin, Redirect, Renew,
+    Revoke, Scope, Secrets, TOKEN, Typed,
 };
 
 /// Where a person ends such a login.

@@ -98,7 +98,8 @@ fn stage() -> Stage {
 
 #[tokio::test]
 async fn the_browser_with_an_app_that_has_no_secret_and_with_one_that_has() {
-    for (app, typed, asked) in [(None, &[NATIVE][..], "client id of your app at X"), (web(), &[], "paste the address")] {
+    for (app, typed, asked) in [(None, &[NATIVE][..], "client id of your app at X"), (web(), &[], "paste the address")]
+    {
         let stage = stage();
         let ann = Ann::new(&stage, typed);
         let grant = enter(&stage, "browser", &ann, app).await.unwrap();
@@ -133,7 +134,10 @@ async fn the_browser_with_an_app_that_has_no_secret_and_with_one_that_has() {
         let facts = Facts::among(&renewed).unwrap();
         assert!(login::revoke(&cx.desk(&Nobody), way("browser"), &renewed, &facts).await.unwrap());
         assert_eq!(Network.whoami(&cx).await.unwrap_err().kind, Kind::Auth);
-        assert_eq!(login::renew(&cx.desk(&Nobody), way("browser"), &renewed, &facts).await.unwrap_err().kind, Kind::Auth);
+        assert_eq!(
+            login::renew(&cx.desk(&Nobody), way("browser"), &renewed, &facts).await.unwrap_err().kind,
+            Kind::Auth
+        );
 
         // no code, verifier, token or secret is shown by anything
         let clean = cx.door.redactor().clean(&format!("{:?}", stage.server.log()));
@@ -177,7 +181,10 @@ async fn a_wrong_secret_of_the_app_is_told_as_such() {
     let stage = stage();
     let app = Some(App { id: WEB.0.into(), secret: Some("another".into()), ..App::default() });
     let fault = enter(&stage, "browser", &Ann::new(&stage, &[]), app).await.unwrap_err();
-    assert!(fault.kind == Kind::Auth && fault.message.contains("x-twin-web-app") && !fault.message.contains("another"), "{fault}");
+    assert!(
+        fault.kind == Kind::Auth && fault.message.contains("x-twin-web-app") && !fault.message.contains("another"),
+        "{fault}"
+    );
 }
 
 #[tokio::test]
@@ -200,7 +207,8 @@ async fn a_number_for_another_account() {
 #[test]
 fn the_four_keys_are_looked_at_before_anything_is_sent() {
     let Flow::Typed(Typed { check: Some(check), .. }) = way("keys").flow else { panic!("keys are typed") };
-    let keys = |names: &[&str]| names.iter().map(|name| (name.to_string(), SecretString::from("word"))).collect::<Secrets>();
+    let keys =
+        |names: &[&str]| names.iter().map(|name| (name.to_string(), SecretString::from("word"))).collect::<Secrets>();
     assert_eq!(check(&keys(&["client_secret", "token", "token_secret"])), Ok(()));
     assert!(check(&keys(&["client_secret", "token"])).unwrap_err().contains("`token_secret`"));
 }
@@ -240,24 +248,55 @@ fn a_code_is_good_once_and_for_the_app_that_asked() {
     use crate::twin::Twin;
     let mut twin = super::super::twin::XTwin::default();
     // RFC 7636, appendix B
-    let (verifier, challenge) = ("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    let (verifier, challenge) =
+        ("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
     let code = |twin: &mut super::super::twin::XTwin| {
-        let query = [("client_id", NATIVE), ("redirect_uri", REDIRECT), ("response_type", "code"), ("state", "s"),
-            ("scope", "tweet.read"), ("code_challenge", challenge), ("code_challenge_method", "S256")];
+        let query = [
+            ("client_id", NATIVE),
+            ("redirect_uri", REDIRECT),
+            ("response_type", "code"),
+            ("state", "s"),
+            ("scope", "tweet.read"),
+            ("code_challenge", challenge),
+            ("code_challenge_method", "S256"),
+        ];
         let query = query.map(|(name, value)| (name.to_string(), value.to_string())).into();
-        let request = Incoming { method: "GET".into(), host: "x.com".into(), path: "/i/oauth2/authorize".into(), query, ..Incoming::default() };
+        let request = Incoming {
+            method: "GET".into(),
+            host: "x.com".into(),
+            path: "/i/oauth2/authorize".into(),
+            query,
+            ..Incoming::default()
+        };
         let reply = twin.answer(&request);
         let to = reply.headers.into_iter().find(|(name, _)| name == "location").unwrap().1;
         to.split("code=").nth(1).unwrap().to_string()
     };
     let trade = |twin: &mut super::super::twin::XTwin, code: &str, change: (&str, &str)| {
-        let mut fields = std::collections::BTreeMap::from([("grant_type", "authorization_code"), ("code", code),
-            ("client_id", NATIVE), ("redirect_uri", REDIRECT), ("code_verifier", verifier)]);
+        let mut fields = std::collections::BTreeMap::from([
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("client_id", NATIVE),
+            ("redirect_uri", REDIRECT),
+            ("code_verifier", verifier),
+        ]);
         fields.insert(change.0, change.1);
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish().into_bytes();
-        twin.answer(&Incoming { method: "POST".into(), host: "api.x.com".into(), path: "/2/oauth2/token".into(), body, ..Incoming::default() }).status
+        twin.answer(&Incoming {
+            method: "POST".into(),
+            host: "api.x.com".into(),
+            path: "/2/oauth2/token".into(),
+            body,
+            ..Incoming::default()
+        })
+        .status
     };
-    for change in [("code_verifier", "another"), ("redirect_uri", "http://127.0.0.1:1/callback"), ("client_id", WEB.0), ("grant_type", "password")] {
+    for change in [
+        ("code_verifier", "another"),
+        ("redirect_uri", "http://127.0.0.1:1/callback"),
+        ("client_id", WEB.0),
+        ("grant_type", "password"),
+    ] {
         let code = code(&mut twin);
         assert!(matches!(trade(&mut twin, &code, change), 400 | 401), "{change:?}");
     }

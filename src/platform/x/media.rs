@@ -94,9 +94,13 @@ fn stage(answer: &Answer) -> Result<Stage, Fault> {
         None if data["id"].is_null() => Err(payload_error(answer, "data.id")),
         None | Some("succeeded") => Ok(Stage::There(there(answer, &data)?)),
         Some("failed") => {
-            let why = ["message", "name"].iter().find_map(|key| work["error"][*key].as_str()).unwrap_or("it gave no reason");
+            let why =
+                ["message", "name"].iter().find_map(|key| work["error"][*key].as_str()).unwrap_or("it gave no reason");
             let why = one_line(why.trim_end_matches('.'), 200);
-            Err(Fault::new(Kind::Rejected, format!("X cannot use the file: {why}; export it as MP4 with H.264 and AAC")))
+            Err(Fault::new(
+                Kind::Rejected,
+                format!("X cannot use the file: {why}; export it as MP4 with H.264 and AAC"),
+            ))
         }
         Some(_) => {
             let pause = work["check_after_secs"].as_i64().unwrap_or(PAUSE).clamp(1, 60);
@@ -138,8 +142,11 @@ impl Upload for File {
         } else {
             let id = session["id"].as_str().unwrap_or_default();
             let fields = vec![("segment_index".to_string(), span.index.to_string())];
-            api::request(Method::POST, &format!("/2/media/upload/{id}/append"))
-                .body(Body::FormSlice(fields, "media".to_string(), slice))
+            api::request(Method::POST, &format!("/2/media/upload/{id}/append")).body(Body::FormSlice(
+                fields,
+                "media".to_string(),
+                slice,
+            ))
         };
         api::signed(cx, request)
     }
@@ -262,7 +269,8 @@ async fn file(cx: &Cx<'_>, media: &Media, state: &mut State, index: usize, which
 fn busy(item: &mut Item, media: &Media, at: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Fault> {
     let since = *item.since.get_or_insert_with(Utc::now);
     if Utc::now() - since > PROCESSING {
-        let why = format!("X has been at work on `{}` for an hour; export it anew, as MP4 with H.264 and AAC", media.name);
+        let why =
+            format!("X has been at work on `{}` for an hour; export it anew, as MP4 with H.264 and AAC", media.name);
         return Err(Fault::new(Kind::Rejected, why));
     }
     Ok(Some(at))

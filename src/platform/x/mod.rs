@@ -2,6 +2,7 @@
 
 mod api;
 mod cost;
+mod edit;
 mod encode;
 mod explain;
 mod find;
@@ -19,9 +20,9 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Api, Ask, Card, Cost, Cx, Delete, Edit, Extra, Field, FieldKind, Find, Found, ImageRule, Limits,
-    MediaRule, Part, Piece, Platform, PollRule, Post, Profile, Ready, Receipt, Rendered, Repeat, Spec, TextRule, Title,
-    TwinAccount, VideoRule, fit, payload_error,
+    Api, Ask, Card, Cost, Cx, Delete, Edit, Extra, Field, FieldKind, Find, Found, ImageRule, Limits, MediaRule, Part,
+    Piece, Platform, PollRule, Post, Profile, Ready, Receipt, Rendered, Repeat, Spec, TextRule, Title, TwinAccount,
+    VideoRule, fit, payload_error,
 };
 use crate::draft::Visibility;
 use crate::login::{CLIENT_SECRET, Login, TOKEN, oauth1::TOKEN_SECRET};
@@ -54,7 +55,11 @@ const SPEC: Spec = Spec {
     fields: &[
         field("consumer_key", FieldKind::Text, "consumer key (API key) of your app, for the four keys"),
         field(CLIENT_SECRET, FieldKind::Secret, "consumer secret (API key secret) of your app"),
-        field(TOKEN, FieldKind::Secret, "access token of your account, made after the app was given \"Read and write\""),
+        field(
+            TOKEN,
+            FieldKind::Secret,
+            "access token of your account, made after the app was given \"Read and write\"",
+        ),
         field(TOKEN_SECRET, FieldKind::Secret, "access token secret"),
         field(
             cost::SETTING,
@@ -68,7 +73,11 @@ const SPEC: Spec = Spec {
             FieldKind::Choice(&["everyone", "following", "mentionedUsers", "subscribers", "verified"]),
             "who may reply",
         ),
-        field("quote_as", FieldKind::Choice(&["quote", "link"]), "`link` writes the quoted post's address into the text"),
+        field(
+            "quote_as",
+            FieldKind::Choice(&["quote", "link"]),
+            "`link` writes the quoted post's address into the text",
+        ),
         field("community_id", FieldKind::Text, "the number of the community to post to"),
         field("share_with_followers", FieldKind::Bool, "a post to a community is shown to your followers too"),
         field("made_with_ai", FieldKind::Bool, "say that the media are made with AI"),
@@ -250,60 +259,6 @@ impl Delete for Network {
             Err(fault) if matches!(fault.status, Some(404 | 410)) => Ok(()),
             Err(fault) => Err(fault),
         }
-    }
-}
-
-/// Premium accounts may change a post five times within an hour. Each change is a post with another id, which takes the place of the
-/// one before. <https://docs.x.com/x-api/fundamentals/edit-posts>, 2026-11-21.
-#[async_trait]
-impl Edit for Network {
-    fn can(&self, old: &Post, new: &Post) -> Result<(), String> {
-        let files = |post: &Post| post.media.iter().map(|one| one.media.sha256.clone()).collect::<Vec<_>>();
-        let has = |key: &str| [old, new].iter().any(|post| post.payload.get(key).is_some());
-        if files(old) != files(new) {
-            Err("its pictures and films cannot be changed".to_string())
-        } else if has("poll") {
-            Err("X changes no post with a poll".to_string())
-        } else if has("community_id") {
-            Err("X changes no post in a community".to_string())
-        } else if old.payload.get("reply").is_some() {
-            Err("X changes no reply to somebody else".to_string())
-        } else {
-            Ok(())
-        }
-    }
-
-    async fn edit(&self, cx: &Cx<'_>, receipt: &Receipt, post: &Post) -> Result<Receipt, Fault> {
-        let id = api::own(receipt).ok_or_else(|| Fault::local("the post is known without its id; change it on X"))?;
-        let ids: Vec<String> = serde_json::from_value(receipt.extra["media_ids"].clone()).unwrap_or_default();
-        if ids.len() != post.media.len() {
-            return Err(Fault::local("the ids of its media are not known; change the post on X"));
-        }
-        let mut body = body(post, &ids);
-        body.insert("edit_options".into(), json!({ "previous_post_id": id }));
-        if let Some(parent) = post.parent.as_ref().and_then(api::own) {
-            body.insert("reply".into(), json!({ "in_reply_to_tweet_id": parent }));
-        }
-        let fault = match api::call(cx, api::request(Method::POST, "/2/tweets").json(Value::Object(body))).await {
-            Ok(answer) => {
-                let id = api::id(&api::data(&answer)["id"]).ok_or_else(|| payload_error(&answer, "data.id"))?;
-                return Ok(find::with_media(api::receipt(cx, &id), &ids));
-            }
-            Err(fault) => fault,
-        };
-        if fault.code.as_deref() == Some(explain::DUPLICATE) {
-            // it has this text already: the answer to an earlier try was lost
-            let ready = json!({ "media": ids.iter().map(|id| json!({ "id": id })).collect::<Vec<_>>() });
-            let since = Utc::now() - chrono::TimeDelta::hours(2);
-            if let Found::Yes(receipt) = find::find(cx, post, &ready, since).await? {
-                return Ok(receipt);
-            }
-        }
-        if fault.kind == Kind::Forbidden {
-            let message = format!("{}; X lets Premium accounts change a post, five times within an hour", fault.message);
-            return Err(Fault { message, ..fault });
-        }
-        Err(fault)
     }
 }
 

@@ -113,7 +113,10 @@ async fn a_thread_replies_to_itself() {
     let seen = stage.timeline();
     let above: Vec<_> = seen.iter().map(|seen| seen.reply_to.clone()).collect();
     assert_eq!(above, [None, Some(receipts[0].id.clone()), Some(receipts[1].id.clone()), Some(receipts[2].id.clone())]);
-    assert_eq!((seen[0].extra["reply_settings"].as_str(), seen[1].extra.get("reply_settings")), (Some("verified"), None));
+    assert_eq!(
+        (seen[0].extra["reply_settings"].as_str(), seen[1].extra.get("reply_settings")),
+        (Some("verified"), None)
+    );
 }
 
 #[tokio::test]
@@ -123,7 +126,10 @@ async fn a_thread_that_the_plan_does_not_allow_ends_after_its_first_post() {
     let first = stage.publish_one(&posts[0]).await.unwrap();
     (posts[1].root, posts[1].parent) = (Some(first.clone()), Some(first));
     let fault = stage.publish_one(&posts[1]).await.unwrap_err();
-    assert_eq!((fault.kind, fault.effect, fault.code.as_deref()), (Kind::Forbidden, Effect::None, Some(explain::REPLY)));
+    assert_eq!(
+        (fault.kind, fault.effect, fault.code.as_deref()),
+        (Kind::Forbidden, Effect::None, Some(explain::REPLY))
+    );
     assert!(fault.message.contains("ends after 1 of 2") && fault.message.contains("`overflow"), "{fault}");
     assert_eq!(stage.timeline().len(), 1);
 }
@@ -217,14 +223,13 @@ async fn pictures_go_whole_and_are_described() {
     )]);
     draft.options.insert("tagged_user_ids".into(), json!(["12", "13"]));
     let receipt = publish(&stage, &draft).await.unwrap();
-    assert_eq!(paths(&stage), [
-        "POST /2/media/upload",
-        "POST /2/media/metadata",
-        "POST /2/media/upload",
-        "POST /2/tweets"
-    ]);
+    assert_eq!(
+        paths(&stage),
+        ["POST /2/media/upload", "POST /2/media/metadata", "POST /2/media/upload", "POST /2/tweets"]
+    );
     let seen = stage.timeline().remove(0);
-    let alts: Vec<_> = seen.media.iter().map(|medium| (medium.mime.as_str(), medium.bytes, medium.alt.as_str())).collect();
+    let alts: Vec<_> =
+        seen.media.iter().map(|medium| (medium.mime.as_str(), medium.bytes, medium.alt.as_str())).collect();
     assert_eq!(alts, [("image/png", 99, "a crab"), ("image/png", 98, "")]);
     assert_eq!(seen.extra["tagged_user_ids"], json!(["12", "13"]));
     assert_eq!(receipt.extra["media_ids"].as_array().map(Vec::len), Some(2));
@@ -248,16 +253,34 @@ async fn a_film_goes_in_pieces_with_subtitles_and_takes_its_time() {
     assert_eq!(waits, 3);
     Network.publish(&stage.cx(), &post, &ready).await.unwrap();
     let names: Vec<String> = paths(&stage).iter().map(|path| path.rsplit('/').next().unwrap().to_string()).collect();
-    assert_eq!(names, [
-        "initialize", "append", "append", "append", "finalize", "upload", "upload", "upload", "metadata", "initialize",
-        "append", "finalize", "subtitles", "tweets"
-    ]);
+    assert_eq!(
+        names,
+        [
+            "initialize",
+            "append",
+            "append",
+            "append",
+            "finalize",
+            "upload",
+            "upload",
+            "upload",
+            "metadata",
+            "initialize",
+            "append",
+            "finalize",
+            "subtitles",
+            "tweets"
+        ]
+    );
     let seen = stage.timeline().remove(0);
     assert_eq!((seen.media[0].mime.as_str(), seen.media[0].bytes), ("video/mp4", 9_000_000));
-    assert_eq!(seen.extra["media_extras"], json!([{
-        "warning": {"graphic_violence": true},
-        "subtitles": {"language_code": "DE", "display_name": "German"}
-    }]));
+    assert_eq!(
+        seen.extra["media_extras"],
+        json!([{
+            "warning": {"graphic_violence": true},
+            "subtitles": {"language_code": "DE", "display_name": "German"}
+        }])
+    );
     let sent = stage.server.log().pop().unwrap().request.json();
     let keys: std::collections::BTreeSet<_> = sent.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(keys, ["media", "text"].into(), "nothing of ours is in the post");
@@ -267,7 +290,8 @@ async fn a_film_goes_in_pieces_with_subtitles_and_takes_its_time() {
 async fn a_lost_end_of_an_upload_is_asked_for() {
     let stage = stage();
     let memory = Memory::default();
-    let mut post = stage.posts(&content(vec![(Text::plain("A film"), vec![file(&stage, "film.mp4", 999, None)])])).remove(0);
+    let mut post =
+        stage.posts(&content(vec![(Text::plain("A film"), vec![file(&stage, "film.mp4", 999, None)])])).remove(0);
     stage.server.inject(Inject::new(What::Drop).path("/finalize").when(When::After));
     let fault = prepare(&stage, &memory, &mut post).await.unwrap_err();
     assert_eq!((fault.kind, fault.effect), (Kind::Network, Effect::None));
@@ -276,7 +300,8 @@ async fn a_lost_end_of_an_upload_is_asked_for() {
     let count = |end: &str| paths(&stage).iter().filter(|path| path.ends_with(end)).count();
     assert_eq!((count("/finalize"), count("/append"), count("/initialize")), (1, 1, 1));
     // before it arrived: it is sent again, and no piece is
-    let mut post = stage.posts(&content(vec![(Text::plain("Again"), vec![file(&stage, "next.mp4", 998, None)])])).remove(0);
+    let mut post =
+        stage.posts(&content(vec![(Text::plain("Again"), vec![file(&stage, "next.mp4", 998, None)])])).remove(0);
     stage.server.inject(Inject::new(What::Drop).path("/finalize").when(When::Before));
     prepare(&stage, &memory, &mut post).await.unwrap_err();
     prepare(&stage, &memory, &mut post).await.unwrap();
@@ -286,7 +311,8 @@ async fn a_lost_end_of_an_upload_is_asked_for() {
 #[tokio::test]
 async fn a_film_that_is_none_is_refused_by_its_making() {
     let stage = stage();
-    let mut post = stage.posts(&content(vec![(Text::plain("A film"), vec![file(&stage, "film.bad", 999, None)])])).remove(0);
+    let mut post =
+        stage.posts(&content(vec![(Text::plain("A film"), vec![file(&stage, "film.bad", 999, None)])])).remove(0);
     let fault = prepare(&stage, &Memory::default(), &mut post).await.unwrap_err();
     assert_eq!((fault.kind, fault.effect), (Kind::Rejected, Effect::None));
     assert!(fault.message.contains("Unsupported video format") && fault.message.contains("H.264"), "{fault}");
@@ -344,18 +370,24 @@ async fn all_that_a_post_can_say() {
     });
     draft.location = Some(Place { id: Some("df51dec6f4ee2b2c".into()), ..Place::default() });
     for (key, value) in [
-        ("reply_settings", json!("following")), ("community_id", json!("7")), ("share_with_followers", json!(true)),
-        ("made_with_ai", json!(true)), ("paid_partnership", json!(true)),
+        ("reply_settings", json!("following")),
+        ("community_id", json!("7")),
+        ("share_with_followers", json!(true)),
+        ("made_with_ai", json!(true)),
+        ("paid_partnership", json!(true)),
     ] {
         draft = with(draft, key, value);
     }
     let rendered = stage.render(&draft);
     assert!(rendered.warnings.iter().any(|note| note.code == "poll_multiple"));
-    assert_eq!(rendered.parts[0].payload, json!({
-        "text": "Which one?", "poll": {"options": ["one", "two"], "duration_minutes": 90}, "geo": {"place_id": "df51dec6f4ee2b2c"},
-        "reply_settings": "following", "community_id": "7", "share_with_followers": true, "made_with_ai": true,
-        "paid_partnership": true
-    }));
+    assert_eq!(
+        rendered.parts[0].payload,
+        json!({
+            "text": "Which one?", "poll": {"options": ["one", "two"], "duration_minutes": 90}, "geo": {"place_id": "df51dec6f4ee2b2c"},
+            "reply_settings": "following", "community_id": "7", "share_with_followers": true, "made_with_ai": true,
+            "paid_partnership": true
+        })
+    );
     stage.publish(&draft).await.unwrap();
     assert_eq!(stage.timeline()[0].extra["poll"]["duration_minutes"], 90);
     // `everyone` is what X does unasked
@@ -380,6 +412,12 @@ fn what_x_does_not_take_is_said_before() {
     let mut reply = text("a");
     reply.reply_to = Some(Reference::Url("https://example.org/1".into()));
     assert!(problem(&reply).contains("is no address of a post on X"));
+    let mut poll = text("");
+    poll.poll = Some(Poll { question: None, options: vec!["a".into(), "b".into()], duration: None, multiple: false });
+    assert!(problem(&poll).contains("needs a text"));
+    poll.poll.as_mut().unwrap().question = Some("Which?".into());
+    let part = stage.render(&poll).parts.remove(0);
+    assert_eq!((part.payload["text"].as_str(), part.count), (Some("Which?"), 6));
     let mut film = file(&stage, "film.mp4", 99, Some("words"));
     film.extras.subtitles = Some(file(&stage, "film.srt", 40, None).media);
     film.media.about.millis = Some(150_000);
@@ -405,7 +443,10 @@ async fn replies_go_where_x_lets_them() {
     let draft = reply(STRANGER, "hello");
     assert!(stage.render(&draft).warnings.iter().any(|note| note.code == "reply_plan"));
     let fault = stage.publish(&draft).await.unwrap_err();
-    assert_eq!((fault.kind, fault.effect, fault.code.as_deref()), (Kind::Forbidden, Effect::None, Some(explain::REPLY)));
+    assert_eq!(
+        (fault.kind, fault.effect, fault.code.as_deref()),
+        (Kind::Forbidden, Effect::None, Some(explain::REPLY))
+    );
     assert!(!fault.message.contains("thread"), "{fault}");
     stage.publish(&reply(FRIEND, "thanks")).await.unwrap();
     assert_eq!(stage.timeline()[0].reply_to.as_deref(), Some(FRIEND));
@@ -450,8 +491,10 @@ async fn a_post_is_changed_by_another_that_takes_its_place() {
     // the id of another version means the same post
     Delete::delete(&Network, &stage.cx(), &first).await.unwrap();
     assert!(stage.timeline().is_empty());
-    let other = content(vec![(Text::plain("after"), vec![file(&stage, "b.png", 98, None)])]);
-    assert!(Network.can(&new, &stage.posts(&other)[0]).is_err());
+    for (name, bytes, alt) in [("b.png", 98, "a crab"), ("a.png", 99, "another crab")] {
+        let other = content(vec![(Text::plain("after"), vec![file(&stage, name, bytes, Some(alt))])]);
+        assert!(Network.can(&new, &stage.posts(&other)[0]).is_err());
+    }
     let mut poll = text("a");
     poll.poll = Some(Poll { question: None, options: vec!["a".into(), "b".into()], duration: None, multiple: false });
     assert!(Network.can(&stage.posts(&poll)[0], &stage.posts(&text("a"))[0]).unwrap_err().contains("poll"));
@@ -506,7 +549,11 @@ async fn keys_that_are_not_whole_say_what_is_missing() {
 #[test]
 fn answers_mean_what_they_mean() {
     let problem = |status: u16, detail: &str, kind: &str| {
-        answer(status, &[("x-transaction-id", "abc")], &json!({"title": "Forbidden", "detail": detail, "type": kind, "status": status}).to_string())
+        answer(
+            status,
+            &[("x-transaction-id", "abc")],
+            &json!({"title": "Forbidden", "detail": detail, "type": kind, "status": status}).to_string(),
+        )
     };
     let said = |answer: &Answer| {
         let fault = Network.explain(answer).unwrap();
@@ -516,17 +563,56 @@ fn answers_mean_what_they_mean() {
     let none = |kind, code: &str| (kind, Effect::None, code.to_string());
     for (given, wanted) in [
         (problem(401, "Unauthorized", blank), none(Kind::Auth, "")),
-        (problem(403, "You are not allowed to create a Tweet with duplicate content.", blank), (Kind::Rejected, Effect::Maybe, "duplicate".into())),
-        (problem(403, "Reply to this conversation is not allowed because you have not been mentioned", blank), none(Kind::Forbidden, "reply_refused")),
+        (
+            problem(403, "You are not allowed to create a Tweet with duplicate content.", blank),
+            (Kind::Rejected, Effect::Maybe, "duplicate".into()),
+        ),
+        (
+            problem(403, "Reply to this conversation is not allowed because you have not been mentioned", blank),
+            none(Kind::Forbidden, "reply_refused"),
+        ),
         (problem(403, "You are not allowed to post a video longer than 2 minutes.", blank), none(Kind::Rejected, "")),
         (problem(403, "x", "https://api.x.com/2/problems/client-forbidden"), none(Kind::Forbidden, "client-forbidden")),
-        (problem(429, "Usage cap exceeded: Monthly product cap", "https://api.twitter.com/2/problems/usage-capped"), none(Kind::Billing, "usage-capped")),
-        (problem(402, "credits depleted", "https://api.x.com/2/problems/credits-depleted"), none(Kind::Billing, "credits-depleted")),
-        (answer(403, &[], r#"{"errors":[{"code":187,"message":"Status is a duplicate."}]}"#), (Kind::Rejected, Effect::Maybe, "duplicate".into())),
-        (answer(403, &[], r#"{"errors":[{"code":326,"message":"To protect our users, this account is locked."}]}"#), none(Kind::Forbidden, "326")),
-        (answer(400, &[], r#"{"errors":[{"parameters":{"media.media_ids":["1"]},"message":"Your media IDs are invalid."}],"title":"Invalid Request","detail":"One or more parameters to your request was invalid.","type":"https://api.x.com/2/problems/invalid-request"}"#), none(Kind::Rejected, "invalid-request")),
-        (answer(503, &[], r#"{"title":"Service Unavailable","detail":"Service Unavailable","type":"about:blank","status":503}"#), (Kind::Unavailable, Effect::Maybe, String::new())),
-        (answer(200, &[], r#"{"errors":[{"detail":"Could not find tweet","title":"Not Found Error","type":"https://api.x.com/2/problems/resource-not-found"}]}"#), (Kind::Rejected, Effect::Maybe, "resource-not-found".into())),
+        (
+            problem(429, "Usage cap exceeded: Monthly product cap", "https://api.twitter.com/2/problems/usage-capped"),
+            none(Kind::Billing, "usage-capped"),
+        ),
+        (
+            problem(402, "credits depleted", "https://api.x.com/2/problems/credits-depleted"),
+            none(Kind::Billing, "credits-depleted"),
+        ),
+        (
+            answer(403, &[], r#"{"errors":[{"code":187,"message":"Status is a duplicate."}]}"#),
+            (Kind::Rejected, Effect::Maybe, "duplicate".into()),
+        ),
+        (
+            answer(403, &[], r#"{"errors":[{"code":326,"message":"To protect our users, this account is locked."}]}"#),
+            none(Kind::Forbidden, "326"),
+        ),
+        (
+            answer(
+                400,
+                &[],
+                r#"{"errors":[{"parameters":{"media.media_ids":["1"]},"message":"Your media IDs are invalid."}],"title":"Invalid Request","detail":"One or more parameters to your request was invalid.","type":"https://api.x.com/2/problems/invalid-request"}"#,
+            ),
+            none(Kind::Rejected, "invalid-request"),
+        ),
+        (
+            answer(
+                503,
+                &[],
+                r#"{"title":"Service Unavailable","detail":"Service Unavailable","type":"about:blank","status":503}"#,
+            ),
+            (Kind::Unavailable, Effect::Maybe, String::new()),
+        ),
+        (
+            answer(
+                200,
+                &[],
+                r#"{"errors":[{"detail":"Could not find tweet","title":"Not Found Error","type":"https://api.x.com/2/problems/resource-not-found"}]}"#,
+            ),
+            (Kind::Rejected, Effect::Maybe, "resource-not-found".into()),
+        ),
     ] {
         assert_eq!(said(&given), wanted, "{}", String::from_utf8_lossy(&given.body));
         assert!(!Network.explain(&given).unwrap().message.ends_with('.'));
@@ -534,7 +620,13 @@ fn answers_mean_what_they_mean() {
     assert_eq!(Network.explain(&problem(401, "a", blank)).unwrap().request_id.as_deref(), Some("abc"));
     assert_eq!(Network.explain(&answer(200, &[], r#"{"data":{"id":"1"},"errors":[{"detail":"a field"}]}"#)), None);
     assert_eq!(Network.explain(&answer(201, &[], "<html>")), None);
-    let app = problem(403, "Your client app is not configured with the appropriate oauth1 app permissions for this endpoint.", blank);
+    let gone = "You attempted to reply to a Tweet that is deleted or not visible to you.";
+    assert_eq!(said(&problem(403, gone, blank)), none(Kind::Rejected, explain::GONE));
+    let app = problem(
+        403,
+        "Your client app is not configured with the appropriate oauth1 app permissions for this endpoint.",
+        blank,
+    );
     assert!(Network.explain(&app).unwrap().message.contains("\"Read and write\""));
 }
 

@@ -117,10 +117,13 @@ impl Twin for XTwin {
 
     fn limited(&self, seconds: u64) -> Reply {
         let reset = Utc::now() + Duration::milliseconds(seconds as i64 * 1000 + 500);
-        Reply::json(429, &json!({"title": "Too Many Requests", "detail": "Too Many Requests", "type": "about:blank", "status": 429}))
-            .header("x-rate-limit-limit", "100")
-            .header("x-rate-limit-remaining", "0")
-            .header("x-rate-limit-reset", reset.timestamp().to_string())
+        Reply::json(
+            429,
+            &json!({"title": "Too Many Requests", "detail": "Too Many Requests", "type": "about:blank", "status": 429}),
+        )
+        .header("x-rate-limit-limit", "100")
+        .header("x-rate-limit-remaining", "0")
+        .header("x-rate-limit-reset", reset.timestamp().to_string())
     }
 
     fn expired(&self) -> Reply {
@@ -170,7 +173,10 @@ impl XTwin {
             ("GET", ["2", "users", "me"]) => {
                 let n = self.logins.user(request, "users.read")?;
                 self.spend(10_000)?;
-                Ok(Reply::json(200, &json!({"data": {"id": user_id(n), "name": format!("Ann {n}"), "username": name(n)}})))
+                Ok(Reply::json(
+                    200,
+                    &json!({"data": {"id": user_id(n), "name": format!("Ann {n}"), "username": name(n)}}),
+                ))
             }
             ("GET", ["2", "users", id, "tweets"]) => {
                 self.logins.user(request, "tweet.read")?;
@@ -224,7 +230,15 @@ impl XTwin {
     /// An account's own posts, the newest first.
     fn list(&mut self, request: &Incoming, user: &str) -> Result<Reply, Refusal> {
         for (key, _) in &request.query {
-            let known = ["max_results", "exclude", "start_time", "pagination_token", "post.fields", "tweet.fields", "expansions"];
+            let known = [
+                "max_results",
+                "exclude",
+                "start_time",
+                "pagination_token",
+                "post.fields",
+                "tweet.fields",
+                "expansions",
+            ];
             if !known.contains(&key.as_str()) {
                 return Err(invalid(key, &format!("The query parameter [{key}] is not one of [{}]", known.join(","))));
             }
@@ -236,10 +250,14 @@ impl XTwin {
         let since = match request.query("start_time").map(DateTime::parse_from_rfc3339) {
             None => DateTime::<Utc>::MIN_UTC,
             Some(Ok(since)) => since.with_timezone(&Utc),
-            Some(Err(_)) => return Err(invalid("start_time", "The `start_time` query parameter value is not a valid date")),
+            Some(Err(_)) => {
+                return Err(invalid("start_time", "The `start_time` query parameter value is not a valid date"));
+            }
         };
-        let skip: usize = request.query("pagination_token").and_then(|token| token.strip_prefix('n')?.parse().ok()).unwrap_or(0);
-        let shown = |post: &&Made| user_id(post.owner) == user && post.at >= since && !post.fields.contains_key("nullcast");
+        let skip: usize =
+            request.query("pagination_token").and_then(|token| token.strip_prefix('n')?.parse().ok()).unwrap_or(0);
+        let shown =
+            |post: &&Made| user_id(post.owner) == user && post.at >= since && !post.fields.contains_key("nullcast");
         let mut all: Vec<&Made> = self.posts.iter().filter(shown).collect();
         all.sort_by_key(|post| std::cmp::Reverse(post.id.parse::<u64>().unwrap_or_default()));
         let asked = request.query("post.fields").or(request.query("tweet.fields")).unwrap_or_default();
@@ -302,8 +320,10 @@ impl XTwin {
                 out.push(' ');
             }
             out.push_str(&short);
-            urls.push(json!({"url": short, "expanded_url": format!("{}/photo/1", url(post)), "display_url": "pic.x.com/1",
-                "media_key": format!("3_{first}")}));
+            urls.push(
+                json!({"url": short, "expanded_url": format!("{}/photo/1", url(post)), "display_url": "pic.x.com/1",
+                "media_key": format!("3_{first}")}),
+            );
         }
         (out, urls)
     }

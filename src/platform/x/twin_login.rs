@@ -32,14 +32,15 @@ pub const TOKEN_LIFE: Duration = Duration::hours(2);
 const CODE_LIFE: Duration = Duration::seconds(30);
 /// A signature's time may be off by so much.
 const CLOCK: i64 = 300;
-const SCOPES: &[&str] = &["tweet.read", "tweet.write", "users.read", "media.write", "offline.access", "like.write", "dm.write"];
+const SCOPES: &[&str] =
+    &["tweet.read", "tweet.write", "users.read", "media.write", "offline.access", "like.write", "dm.write"];
 /// So many accounts are logged in from the start.
 const ACCOUNTS: usize = 8;
 
 /// The account number `n`: the four keys for even ones, a login in the browser for odd ones.
 pub fn account(n: usize) -> TwinAccount {
     let server = api::SERVER.to_string();
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         let (token, secret) = keys(n);
         let secrets = [(TOKEN, token), (TOKEN_SECRET, secret), (CLIENT_SECRET, CONSUMER.1.to_string())];
         let secrets = secrets.map(|(name, value)| (name.to_string(), SecretString::from(value)));
@@ -179,7 +180,8 @@ impl Logins {
         };
         let method: Method = request.method.parse().map_err(|_| no())?;
         let url = format!("https://{}{}", request.host, request.path);
-        let form = request.header("content-type").is_some_and(|mime| mime.starts_with("application/x-www-form-urlencoded"));
+        let form =
+            request.header("content-type").is_some_and(|mime| mime.starts_with("application/x-www-form-urlencoded"));
         let form = if form { request.form() } else { Vec::new() };
         let parameters: Vec<(&str, &str)> =
             request.query.iter().chain(&form).map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -221,12 +223,22 @@ impl Logins {
     /// The person says yes at once. A redirect address that is not registered learns nothing.
     fn authorize(&mut self, request: &Incoming) -> Result<Reply, Refusal> {
         let query = |name: &str| request.query(name).unwrap_or_default();
-        let page = || Box::new(Reply::html(400, "<h1>Something went wrong</h1><p>You weren’t able to give access to the App.</p>"));
+        let page = || {
+            Box::new(Reply::html(
+                400,
+                "<h1>Something went wrong</h1><p>You weren’t able to give access to the App.</p>",
+            ))
+        };
         let app = [NATIVE, WEB.0].into_iter().find(|app| *app == query("client_id")).ok_or_else(page)?;
         let scopes: Vec<String> = query("scope").split_whitespace().map(str::to_string).collect();
         let known = !scopes.is_empty() && scopes.iter().all(|scope| SCOPES.contains(&scope.as_str()));
         let proof = query("code_challenge_method") == "S256" && query("code_challenge").len() == 43;
-        if query("redirect_uri") != REDIRECT || query("response_type") != "code" || query("state").is_empty() || !known || !proof {
+        if query("redirect_uri") != REDIRECT
+            || query("response_type") != "code"
+            || query("state").is_empty()
+            || !known
+            || !proof
+        {
             return Err(page());
         }
         let code = self.next("code");
@@ -249,7 +261,8 @@ impl Logins {
         let wrong = || oauth(401, "unauthorized_client", "Missing valid authorization header");
         match request.header("authorization").and_then(|header| header.strip_prefix("Basic ")) {
             Some(basic) => {
-                let pair = STANDARD.decode(basic).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+                let pair =
+                    STANDARD.decode(basic).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
                 if pair == format!("{}:{}", WEB.0, WEB.1) { Ok(WEB.0.into()) } else { Err(wrong()) }
             }
             None if fields.get("client_id").is_some_and(|id| id == NATIVE) => Ok(NATIVE.into()),
@@ -272,13 +285,20 @@ impl Logins {
                     return Err(invalid("redirect uri"));
                 }
                 if URL_SAFE_NO_PAD.encode(digest(&SHA256, of("code_verifier").as_bytes())) != code.challenge {
-                    return Err(oauth(400, "invalid_request", "Value passed for the code verifier did not match the code challenge."));
+                    return Err(oauth(
+                        400,
+                        "invalid_request",
+                        "Value passed for the code verifier did not match the code challenge.",
+                    ));
                 }
                 let scopes = code.scopes.clone();
                 Ok(self.give(0, app, scopes))
             }
             "refresh_token" => {
-                let at = self.tokens.iter().position(|token| token.refresh.as_deref() == Some(of("refresh_token")) && token.app == app);
+                let at = self
+                    .tokens
+                    .iter()
+                    .position(|token| token.refresh.as_deref() == Some(of("refresh_token")) && token.app == app);
                 let old = self.tokens.remove(at.ok_or_else(|| invalid("token"))?);
                 Ok(self.give(old.user, app, old.scopes))
             }
@@ -334,12 +354,16 @@ impl Logins {
         let protocol = self.signature(request)?;
         let asked = protocol.get("oauth_token").and_then(|token| self.asked.remove(token));
         if asked.is_none() || protocol.get("oauth_verifier").is_none_or(|number| number != NUMBER) {
-            return Err(Box::new(Reply::text(401, "Error processing your OAuth request: Invalid oauth_verifier parameter")));
+            return Err(Box::new(Reply::text(
+                401,
+                "Error processing your OAuth request: Invalid oauth_verifier parameter",
+            )));
         }
         let (token, secret) = (self.next("given-key"), self.next("given-key-secret"));
         let body = format!(
             "oauth_token={token}&oauth_token_secret={secret}&user_id={}&screen_name={}",
-            super::twin::user_id(0), super::twin::name(0)
+            super::twin::user_id(0),
+            super::twin::name(0)
         );
         self.keys.insert(token, (secret, 0));
         Ok(Reply::text(200, &body))

@@ -68,7 +68,8 @@ impl Upload {
         match self.stand {
             Stand::Busy(3) => data["processing_info"] = json!({"state": "pending", "check_after_secs": 1}),
             Stand::Busy(_) => {
-                data["processing_info"] = json!({"state": "in_progress", "check_after_secs": 1, "progress_percent": 50});
+                data["processing_info"] =
+                    json!({"state": "in_progress", "check_after_secs": 1, "progress_percent": 50});
             }
             Stand::Ready if self.category != "tweet_image" => {
                 data["processing_info"] = json!({"state": "succeeded", "progress_percent": 100});
@@ -91,7 +92,8 @@ impl Upload {
 impl Uploads {
     /// What a post may use: the category of an upload of this account that is ready.
     pub fn ready(&self, owner: usize, id: &str) -> Option<&str> {
-        let upload = self.0.iter().find(|upload| upload.id == id && upload.owner == owner && upload.stand == Stand::Ready);
+        let upload =
+            self.0.iter().find(|upload| upload.id == id && upload.owner == owner && upload.stand == Stand::Ready);
         upload.map(|upload| upload.category.as_str())
     }
 
@@ -127,7 +129,8 @@ impl Uploads {
 
     fn whole(&mut self, owner: usize, request: &Incoming, id: String) -> Result<Reply, Refusal> {
         let parts = request.multipart();
-        let file = parts.iter().find(|part| part.name == "media").ok_or_else(|| invalid("media", "media is required"))?;
+        let file =
+            parts.iter().find(|part| part.name == "media").ok_or_else(|| invalid("media", "media is required"))?;
         let category = parts.iter().find(|part| part.name == "media_category");
         let category = category.map(|part| String::from_utf8_lossy(&part.bytes).into_owned()).unwrap_or_default();
         let mime = sniff(&file.bytes).filter(|mime| mime.starts_with("image/"));
@@ -192,7 +195,9 @@ impl Uploads {
     fn append(&mut self, owner: usize, request: &Incoming, id: &str) -> Result<Reply, Refusal> {
         let parts = request.multipart();
         let index = parts.iter().find(|part| part.name == "segment_index");
-        let index = index.and_then(|part| String::from_utf8_lossy(&part.bytes).parse::<u64>().ok()).filter(|index| *index <= 999);
+        let index = index
+            .and_then(|part| String::from_utf8_lossy(&part.bytes).parse::<u64>().ok())
+            .filter(|index| *index <= 999);
         let index = index.ok_or_else(|| invalid("segment_index", "segment_index must be between 0 and 999"))?;
         let media = parts.iter().find(|part| part.name == "media").filter(|part| !part.bytes.is_empty());
         let media = media.ok_or_else(|| invalid("media", "media is required"))?;
@@ -248,7 +253,10 @@ impl Uploads {
     fn metadata(&mut self, owner: usize, body: &Value) -> Result<Reply, Refusal> {
         let alt = body["metadata"]["alt_text"]["text"].as_str().unwrap_or_default().to_string();
         if alt.chars().count() > ALT {
-            return Err(invalid("metadata.alt_text.text", "$.metadata.alt_text.text: must be at most 1000 characters long"));
+            return Err(invalid(
+                "metadata.alt_text.text",
+                "$.metadata.alt_text.text: must be at most 1000 characters long",
+            ));
         }
         let id = body["id"].as_str().filter(|id| api::is_id(id)).ok_or_else(|| invalid("id", "$.id: is required"))?;
         let upload = self.own(owner, id)?;
@@ -262,8 +270,14 @@ impl Uploads {
     fn subtitles(&mut self, owner: usize, body: &Value) -> Result<Reply, Refusal> {
         let (film, track) = (body["id"].as_str().unwrap_or_default(), &body["subtitles"]);
         let code = track["language_code"].as_str().unwrap_or_default();
-        if code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_uppercase()) || track["display_name"].as_str().is_none() {
-            return Err(invalid("subtitles.language_code", "$.subtitles.language_code: does not match the regex pattern ^[A-Z]{2}$"));
+        if code.len() != 2
+            || !code.bytes().all(|byte| byte.is_ascii_uppercase())
+            || track["display_name"].as_str().is_none()
+        {
+            return Err(invalid(
+                "subtitles.language_code",
+                "$.subtitles.language_code: does not match the regex pattern ^[A-Z]{2}$",
+            ));
         }
         if self.ready(owner, track["id"].as_str().unwrap_or_default()) != Some("subtitles") {
             return Err(invalid("subtitles.id", "The subtitles are no subtitles."));

@@ -10,8 +10,22 @@ use super::twin::{FRIEND, Made, Refusal, XTwin, forbidden, invalid, of_others, r
 use crate::twin::{Incoming, Reply};
 
 const FIELDS: &[&str] = &[
-    "card_uri", "community_id", "direct_message_deep_link", "edit_options", "for_super_followers_only", "geo", "made_with_ai",
-    "media", "nullcast", "paid_partnership", "poll", "quote_tweet_id", "reply", "reply_settings", "share_with_followers", "text",
+    "card_uri",
+    "community_id",
+    "direct_message_deep_link",
+    "edit_options",
+    "for_super_followers_only",
+    "geo",
+    "made_with_ai",
+    "media",
+    "nullcast",
+    "paid_partnership",
+    "poll",
+    "quote_tweet_id",
+    "reply",
+    "reply_settings",
+    "share_with_followers",
+    "text",
 ];
 const LONGEST: usize = 280;
 const EDIT_WITHIN: Duration = Duration::hours(1);
@@ -29,19 +43,25 @@ pub(super) fn post(twin: &mut XTwin, owner: usize, request: &Incoming) -> Result
     }
     form(&body)?;
     let media = media(twin, owner, &body)?;
-    if text.trim().is_empty() && media.is_empty() && !body.contains_key("quote_tweet_id") && !body.contains_key("card_uri") {
+    if text.trim().is_empty()
+        && media.is_empty()
+        && !body.contains_key("quote_tweet_id")
+        && !body.contains_key("card_uri")
+    {
         return Err(invalid("text", "Your request must include text or media"));
     }
     if weight(&text) > LONGEST {
         let why = "Your Tweet text is too long. For more information on how Twitter determines text length see https://github.com/twitter/twitter-text.";
         return Err(invalid("text", why));
     }
-    let same = |made: &Made| made.owner == owner && !text.is_empty() && key(&made.text) == key(&text) && made.media == media;
+    let same =
+        |made: &Made| made.owner == owner && !text.is_empty() && key(&made.text) == key(&text) && made.media == media;
     if twin.posts.iter().any(same) {
         return Err(forbidden("You are not allowed to create a Tweet with duplicate content."));
     }
     let cashtags = text.split_whitespace().filter(|word| {
-        word.strip_prefix('$').is_some_and(|name| name.len() <= 6 && name.starts_with(|c: char| c.is_ascii_alphabetic()))
+        word.strip_prefix('$')
+            .is_some_and(|name| name.len() <= 6 && name.starts_with(|c: char| c.is_ascii_alphabetic()))
     });
     if cashtags.count() > 1 && !twin.enterprise {
         return Err(forbidden("Posts are limited to one cashtag."));
@@ -71,7 +91,8 @@ pub(super) fn post(twin: &mut XTwin, owner: usize, request: &Incoming) -> Result
     if let Some(tagged) = body.get("media").map(|media| media["tagged_user_ids"].clone()).filter(Value::is_array) {
         fields.insert("tagged_user_ids".into(), tagged);
     }
-    let made = Made { history: vec![id.clone()], id, owner, text, reply_to, conversation, media, at: Utc::now(), fields };
+    let made =
+        Made { history: vec![id.clone()], id, owner, text, reply_to, conversation, media, at: Utc::now(), fields };
     let answer = Reply::json(201, &json!({ "data": twin.shown(&made, &[]) }));
     twin.posts.push(made);
     Ok(answer)
@@ -96,7 +117,10 @@ pub(super) fn link(word: &str) -> bool {
 /// Names, types and numbers of the fields.
 fn form(body: &Map<String, Value>) -> Result<(), Refusal> {
     if let Some(key) = body.keys().find(|key| !FIELDS.contains(&key.as_str())) {
-        return Err(invalid(key, &format!("$.{key}: is not defined in the schema and the schema does not allow additional properties")));
+        return Err(invalid(
+            key,
+            &format!("$.{key}: is not defined in the schema and the schema does not allow additional properties"),
+        ));
     }
     for key in ["made_with_ai", "paid_partnership", "nullcast", "for_super_followers_only", "share_with_followers"] {
         if body.get(key).is_some_and(|value| !value.is_boolean()) {
@@ -145,7 +169,10 @@ fn media(twin: &XTwin, owner: usize, body: &Map<String, Value>) -> Result<Vec<St
         return Err(invalid("media.media_ids", "$.media.media_ids: there must be 1 to 4 items in the array"));
     }
     if media["tagged_user_ids"].as_array().is_some_and(|tagged| tagged.len() > 10) {
-        return Err(invalid("media.tagged_user_ids", "$.media.tagged_user_ids: there must be a maximum of 10 items in the array"));
+        return Err(invalid(
+            "media.tagged_user_ids",
+            "$.media.tagged_user_ids: there must be a maximum of 10 items in the array",
+        ));
     }
     let kinds: Vec<&str> = ids.iter().filter_map(|id| twin.uploads.ready(owner, id)).collect();
     if kinds.len() != ids.len() {
@@ -161,7 +188,10 @@ fn media(twin: &XTwin, owner: usize, body: &Map<String, Value>) -> Result<Vec<St
 fn reply(twin: &XTwin, owner: usize, body: &Map<String, Value>) -> Result<Option<String>, Refusal> {
     let Some(reply) = body.get("reply") else { return Ok(None) };
     let Some(id) = reply["in_reply_to_tweet_id"].as_str().filter(|id| api::is_id(id)) else {
-        return Err(invalid("reply.in_reply_to_tweet_id", "$.reply.in_reply_to_tweet_id: is missing but it is required"));
+        return Err(invalid(
+            "reply.in_reply_to_tweet_id",
+            "$.reply.in_reply_to_tweet_id: is missing but it is required",
+        ));
     };
     let refused = "Reply to this conversation is not allowed because you have not been mentioned or otherwise engaged by the author of the post you are replying to.";
     match twin.by_id(id) {
@@ -213,9 +243,7 @@ pub(super) fn weight(text: &str) -> usize {
 }
 
 fn cluster(cluster: &str) -> usize {
-    let emoji = |c: char| {
-        matches!(c, '\u{fe0f}' | '\u{20e3}' | '\u{1f000}'..='\u{1faff}' | '\u{231a}' | '\u{231b}' | '\u{2600}'..='\u{27bf}')
-    };
+    let emoji = |c: char| matches!(c, '\u{fe0f}' | '\u{20e3}' | '\u{1f000}'..='\u{1faff}' | '\u{231a}' | '\u{231b}' | '\u{2600}'..='\u{27bf}');
     if cluster.chars().any(emoji) {
         return 2;
     }
@@ -230,8 +258,15 @@ mod tests {
     #[test]
     fn it_weighs_as_x_does() {
         for (text, weighs) in [
-            ("hello", 5), ("Привет", 6), ("日本語", 6), ("cafe\u{301}", 4), ("\u{2014}\u{2013}", 2), ("\u{2026}\u{20ac}", 4),
-            ("👍👨‍👩‍👧🇩🇪", 6), ("https://example.org/a/very/long/path?of=many&characters=yes", 23), ("see example.com now", 31),
+            ("hello", 5),
+            ("Привет", 6),
+            ("日本語", 6),
+            ("cafe\u{301}", 4),
+            ("\u{2014}\u{2013}", 2),
+            ("\u{2026}\u{20ac}", 4),
+            ("👍👨‍👩‍👧🇩🇪", 6),
+            ("https://example.org/a/very/long/path?of=many&characters=yes", 23),
+            ("see example.com now", 31),
         ] {
             assert_eq!(weight(text), weighs, "{text}");
             assert_eq!(crate::text::Unit::Weighted.count(text), weighs, "{text}");
