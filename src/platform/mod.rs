@@ -45,7 +45,13 @@ networks! {
     discord,
     feed,
     mastodon,
+    mattermost,
+    ok,
+    slack,
     telegram,
+    tiktok,
+    viber,
+    vk,
     webhook,
     x,
 }
