@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::trouble::{Exit, Trouble};
 use super::world::{World, block_on};
+use crate::account::{Secrets, pack};
+use crate::login::FACTS;
 use crate::mock;
 use crate::twin::ServerOptions;
 
@@ -60,6 +62,13 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
             let server = if hint.server.is_empty() { String::new() } else { format!(" --server {}", hint.server) };
             let sets: String = hint.settings.iter().map(|(key, value)| format!(" --set '{key}={value}'")).collect();
             out.line(&format!("{:<13} xpost account add {}{server}{sets} --stdin", hint.platform, hint.platform));
+            if hint.secrets.iter().any(|(field, _)| field == FACTS) {
+                // a whole login goes in as `account export` writes it
+                let secrets = hint.secrets.iter();
+                let whole: Secrets = secrets.map(|(field, value)| (field.clone(), value.as_str().into())).collect();
+                out.line(&format!("{:<13}   {}", "", pack(&whole)));
+                continue;
+            }
             for (field, value) in &hint.secrets {
                 out.line(&format!("{:<13}   {field}={value}", ""));
             }

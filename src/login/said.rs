@@ -85,6 +85,14 @@ impl Said {
             "slow_down" => Meaning::SlowDown,
             "expired_token" => Meaning::Expired,
             "unsupported_token_type" => Meaning::TokenType,
+            // a server that has no word of its own for a grant that is used up
+            "invalid_request"
+                if ["for the token was invalid", "for the authorization code was invalid"]
+                    .iter()
+                    .any(|words| self.words.contains(words)) =>
+            {
+                Meaning::Grant
+            }
             _ if self.passing => Meaning::Busy,
             _ => Meaning::Other,
         }
@@ -285,6 +293,13 @@ mod tests {
     fn refusals_are_found_in_every_dialect() {
         for (answer, code, words, meaning) in [
             (json!({"error": "invalid_grant", "error_description": "gone"}), "invalid_grant", "gone", Meaning::Grant),
+            (
+                json!({"error": "invalid_request", "error_description": "Value passed for the token was invalid."}),
+                "invalid_request",
+                "Value passed for the token was invalid.",
+                Meaning::Grant,
+            ),
+            (json!({"error": "invalid_request", "message": "no"}), "invalid_request", "no", Meaning::Other),
             (json!({"ok": false, "error": "bad_client_secret"}), "bad_client_secret", "", Meaning::Client),
             (json!({"ok": false}), "", "", Meaning::Other),
             (

@@ -97,7 +97,6 @@ mod tests {
     fn the_second_way_in_is_shown_too() {
         let server = serve(&ServerOptions::default()).unwrap();
         let ways = ways(&server, Path::new("home"));
-        assert_eq!(ways.len(), platform::ALL.len() + 1);
         let discord: Vec<_> = ways.iter().filter(|hint| hint.platform == "discord").collect();
         assert_eq!(discord.iter().map(|hint| hint.secrets[0].0.as_str()).collect::<Vec<_>>(), ["token", "webhook"]);
     }

@@ -15,10 +15,10 @@ pub struct Rate {
 const LONGEST: Duration = Duration::hours(24);
 
 impl Rate {
-    /// Reads `X-RateLimit-*` and `RateLimit-*`; the reset may be seconds from now, seconds of the epoch or ISO 8601.
+    /// Reads `X-RateLimit-*`, `X-Rate-Limit-*` and `RateLimit-*`; the reset may be seconds from now, seconds of the epoch or ISO 8601.
     pub fn from_headers(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Rate> {
         let get = |suffix: &str| {
-            ["x-ratelimit-", "ratelimit-"]
+            ["x-ratelimit-", "x-rate-limit-", "ratelimit-"]
                 .iter()
                 .find_map(|prefix| headers.get(format!("{prefix}{suffix}"))?.to_str().ok())
         };
@@ -82,5 +82,10 @@ mod tests {
         headers.insert("x-ratelimit-reset", "2026-11-21T12:05:00Z".parse().unwrap());
         let rate = Rate::from_headers(&headers, now()).unwrap();
         assert_eq!((rate.remaining, (rate.reset - now()).num_seconds()), (0, 300));
+        let mut headers = HeaderMap::new();
+        headers.insert("x-rate-limit-remaining", "7".parse().unwrap());
+        headers.insert("x-rate-limit-reset", (now().timestamp() + 60).to_string().parse().unwrap());
+        let rate = Rate::from_headers(&headers, now()).unwrap();
+        assert_eq!((rate.remaining, (rate.reset - now()).num_seconds()), (7, 60));
     }
 }

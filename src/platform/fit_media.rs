@@ -76,8 +76,9 @@ fn is_video(limits: &Limits, media: &Media) -> bool {
 fn picture(spec: &Spec, limits: &Limits, judged: &mut Judged) {
     let media = judged.media.clone();
     let name = &media.name;
+    let bytes = limits.animated_bytes.filter(|_| media.about.animated).unwrap_or(limits.image_bytes);
     let wish = Wish {
-        bytes: limits.image_bytes,
+        bytes,
         pixels: limits.image_pixels,
         side: limits.image_side,
         mimes: &limits.image_mimes,
@@ -88,6 +89,7 @@ fn picture(spec: &Spec, limits: &Limits, judged: &mut Judged) {
     match decide(&media, &wish) {
         Decision::AsIs => {}
         Decision::No { why, because } => {
+            let limits = &Limits { image_bytes: bytes, ..limits.clone() };
             for why in why {
                 let (code, message) = against(spec, limits, &media, why);
                 judged.problems.push(PlanNote::new(code, format!("`{name}` {message}; {because}")));

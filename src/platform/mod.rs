@@ -62,6 +62,7 @@ networks! {
     vk,
     webhook,
     whatsapp,
+    x,
     youtube,
 }
 

@@ -294,6 +294,9 @@ pub struct Limits {
     pub image_pixels: Option<u64>,
     pub image_side: Option<u32>,
     pub image_mimes: Vec<String>,
+    /// Most bytes of a picture that moves, where these are others: such a picture cannot be drawn anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub animated_bytes: Option<u64>,
     /// The narrowest and the widest shape of an image, where there are bounds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_shape: Option<Shape>,
@@ -340,6 +343,7 @@ impl Limits {
             image_pixels: image.and_then(|rule| rule.pixels),
             image_side: image.and_then(|rule| rule.side),
             image_mimes: image.map_or_else(Vec::new, |rule| mimes(rule.mimes)),
+            animated_bytes: None,
             image_shape: None,
             pad_images: false,
             videos: video.map_or(0, |rule| rule.max),

@@ -326,9 +326,9 @@ async fn edit_twice(stage: &Stage) {
             return;
         }
         let changed = stage.ok(changed);
-        assert_eq!(changed.id, receipt.id, "it is the same post");
-        assert_eq!(stage.posts_with("after the edit").len(), 1);
-        assert_eq!(stage.timeline().len(), 1);
+        // some networks give a post another id with each edit
+        assert_eq!(stage.timeline().len(), 1, "it is the same post");
+        assert_eq!(stage.posts_with("after the edit").iter().map(|seen| &seen.id).collect::<Vec<_>>(), [&changed.id]);
     }
 }
 
