@@ -98,6 +98,13 @@ impl Answer {
         })
     }
 
+    /// A moment of ours by the server's clock, for comparing with times that it names; the same moment where it does not say what time
+    /// it is. The clocks are known to the second.
+    pub fn by_their_clock(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        let theirs = self.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+        theirs.map_or(at, |theirs| at + (theirs.with_timezone(&Utc) - self.at))
+    }
+
     /// A response header as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -315,7 +322,8 @@ impl Door {
     /// A [`Fault`] where there is no (whole) answer; `effect` is `Maybe` from the moment the request may have been
     /// read by the other side, for requests that write.
     pub async fn send(&self, request: Request) -> Result<Answer, Fault> {
-        for secret in request.path_secrets.iter().chain(request.secret_query.iter().map(|(_, secret)| secret)) {
+        let pairs = request.secret_query.iter().chain(&request.secret_form);
+        for secret in request.path_secrets.iter().chain(pairs.map(|(_, secret)| secret)) {
             self.shared.redactor.learn(secret);
         }
         if let Some(secret) = &request.own_secret {
@@ -352,7 +360,11 @@ impl Door {
         call = match request.body {
             Body::Empty => call,
             Body::Json(value) => call.json(&value),
-            Body::Form(pairs) => call.form(&pairs),
+            Body::Form(mut pairs) => {
+                let secret = request.secret_form.iter();
+                pairs.extend(secret.map(|(name, value)| (name.clone(), value.expose_secret().to_string())));
+                call.form(&pairs)
+            }
             Body::Bytes(mime, bytes) => call.header("content-type", mime).body(bytes),
             Body::File(file) => streamed(call, &file.into(), &meter).await?,
             Body::Slice(slice) => streamed(call, &slice, &meter).await?,

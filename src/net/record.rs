@@ -29,7 +29,9 @@ pub(super) fn request(request: &Request, headers: &HeaderMap) -> String {
         Body::Empty => String::new(),
         Body::Json(value) => pretty(value.clone()),
         Body::Form(pairs) => {
-            hide_pairs(&url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
+            let plain = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+            let secret = request.secret_form.iter().map(|(name, _)| format!("{name}=[secret]"));
+            std::iter::once(hide_pairs(&plain)).chain(secret).collect::<Vec<_>>().join("&")
         }
         Body::Bytes(_, bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Body::File(part) => format!("[{} bytes of {}]", part.bytes, part.mime),

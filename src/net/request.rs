@@ -25,6 +25,7 @@ pub struct Request {
     pub(super) meter: Meter,
     pub(super) query: Vec<(String, String)>,
     pub(super) secret_query: Vec<(String, SecretString)>,
+    pub(super) secret_form: Vec<(String, SecretString)>,
     /// Certificates of this file are trusted instead of the system's.
     pub(super) ca_file: Option<PathBuf>,
     pub(super) body: Body,
@@ -120,6 +121,7 @@ impl Request {
             meter: Meter::default(),
             query: Vec::new(),
             secret_query: Vec::new(),
+            secret_form: Vec::new(),
             ca_file: None,
             body: Body::Empty,
             shown_url: None,
@@ -187,7 +189,8 @@ impl Request {
 
     /// The origin that this request carries a secret to, if it carries one.
     pub fn secret_to(&self) -> Option<String> {
-        if self.secret_headers.is_empty() && self.path_secrets.is_empty() && self.secret_query.is_empty() {
+        let pairs = self.secret_query.is_empty() && self.secret_form.is_empty();
+        if self.secret_headers.is_empty() && self.path_secrets.is_empty() && pairs {
             return None;
         }
         Some(url::Url::parse(&self.url).map_or_else(|_| self.url.clone(), |url| url.origin().ascii_serialization()))
@@ -233,12 +236,19 @@ impl Request {
         self
     }
 
+    /// One more field of a [`Body::Form`], behind its own, that no log shows.
+    pub fn secret_form(mut self, name: &str, value: SecretString) -> Request {
+        self.secret_form.push((name.to_string(), value));
+        self
+    }
+
     /// The parameters that a signature covers beside those in the URL: the query added by name, secret or not, and the form if the
     /// body is one. Decoded; may hold secrets.
     pub fn parameters(&self) -> Vec<(&str, &str)> {
         let form = if let Body::Form(pairs) = &self.body { pairs.as_slice() } else { &[] };
         let plain = self.query.iter().chain(form).map(|(name, value)| (name.as_str(), value.as_str()));
-        plain.chain(self.secret_query.iter().map(|(name, value)| (name.as_str(), value.expose_secret()))).collect()
+        let secret = self.secret_query.iter().chain(&self.secret_form);
+        plain.chain(secret.map(|(name, value)| (name.as_str(), value.expose_secret()))).collect()
     }
 
     /// Another certificate authority than the system's and the door's own, from a PEM file.
@@ -285,9 +295,13 @@ mod tests {
         let request = Request::post("https://example.org/bot{secret}/send")
             .secret_path(&SecretString::from("path-secret"))
             .bearer(&SecretString::from("header-secret"))
-            .query("a", "b");
+            .query("a", "b")
+            .body(Body::Form(vec![("plain".into(), "field".into())]))
+            .secret_form("token", SecretString::from("form-secret"));
         let shown = format!("{request:?}");
         assert!(!shown.contains("path-secret") && !shown.contains("header-secret"), "{shown}");
+        assert!(!shown.contains("form-secret") && shown.contains("field"), "{shown}");
+        assert!(request.parameters().contains(&("token", "form-secret")));
         assert!(shown.contains("/bot{secret}/send"), "{shown}");
         assert!(request.url.ends_with("/botpath-secret/send"));
     }

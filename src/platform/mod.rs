@@ -47,7 +47,13 @@ networks! {
     facebook,
     feed,
     mastodon,
+    mattermost,
+    ok,
+    slack,
     telegram,
+    tiktok,
+    viber,
+    vk,
     webhook,
 }
 
