@@ -75,7 +75,7 @@ pub const fn meaning(code: i64, subcode: Option<i64>, kind: Kind, hint: &'static
     Meaning { code, subcode, kind, effect: Effect::None, hint }
 }
 
-const LOGIN: &str = "log in again: `xpost account login NAME`";
+const LOGIN: &str = "log in again";
 const APP: &str = "the app's limit, which all its users share; it is over within the hour";
 
 /// The numbers that mean the same in all of the Graph API, the exact ones first
@@ -98,14 +98,9 @@ const COMMON: &[Meaning] = &[
     meaning(341, None, Kind::Limited, APP),
     meaning(613, None, Kind::Limited, ""),
     meaning(102, None, Kind::Auth, LOGIN),
-    meaning(
-        190,
-        Some(458),
-        Kind::Auth,
-        "the app was removed from the account; log in again: `xpost account login NAME`",
-    ),
+    meaning(190, Some(458), Kind::Auth, "the app was removed from the account; log in again"),
     meaning(190, Some(459), Kind::Auth, "a person must sign in on Meta's own site first, then log in again"),
-    meaning(190, Some(460), Kind::Auth, "the password was changed; log in again: `xpost account login NAME`"),
+    meaning(190, Some(460), Kind::Auth, "the password was changed; log in again"),
     meaning(
         190,
         Some(464),

@@ -32,7 +32,7 @@ const OWN: &[Meaning] = &[
         200,
         None,
         Kind::Forbidden,
-        "the token lacks `pages_manage_posts`, or is a person's and not the page's: `xpost account login NAME`, then `xpost account targets NAME`",
+        "the token lacks `pages_manage_posts`, or is a person's and not the page's; log in again and choose the page with `xpost account targets NAME`",
     ),
 ];
 

@@ -41,6 +41,8 @@ const RUPLOAD: &str = "https://rupload.facebook.com";
 
 /// Pictures of more bytes are refused: 4 MB on one page of the documentation, 10 MB on another.
 const PHOTO_BYTES: u64 = 4_000_000;
+/// What was uploaded is forgotten well before Facebook drops it.
+const KEPT: TimeDelta = TimeDelta::hours(20);
 /// What a film is asked about before a comment can stand below it.
 const PAUSE: TimeDelta = TimeDelta::seconds(10);
 /// A film that is not ready after this long gets its comment all the same.
@@ -164,6 +166,9 @@ struct State {
     /// What refers to the film: a handle, or the id of a reel.
     #[serde(skip_serializing_if = "Option::is_none")]
     handle: Option<String>,
+    /// When the first of these was there; Facebook drops what no post uses after a day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    up: Option<DateTime<Utc>>,
     /// Since when the film is waited for that the comment stands below.
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<DateTime<Utc>>,
@@ -206,7 +211,11 @@ impl Platform for Network {
         if edge == "comments" {
             return film_below(cx, post, state).await;
         }
-        encode::in_time(fields, Utc::now()).map_err(|why| Fault::new(Kind::Rejected, why))?;
+        let now = Utc::now();
+        encode::in_time(fields, now).map_err(|why| Fault::new(Kind::Rejected, why))?;
+        if state.up.is_some_and(|up| now - up > KEPT) {
+            state = State::default();
+        }
         let done = match edge {
             "feed" => upload::photos(cx, post, &mut state).await.map(|()| None),
             _ => upload::film(cx, post, edge, &mut state).await,
@@ -327,22 +336,22 @@ impl Delete for Network {
 #[async_trait]
 impl Edit for Network {
     fn can(&self, old: &Post, new: &Post) -> Result<(), String> {
-        let what = |post: &Post| {
+        if !matches!(old.payload["edge"].as_str(), Some("feed" | "comments")) {
+            return Err("Facebook lets no app change a film that was posted".to_string());
+        }
+        old.same_media(new)?;
+        let rest = |post: &Post| {
             let mut payload = post.payload.clone();
             if let Some(fields) = payload["fields"].as_object_mut() {
                 fields.remove("message");
             }
-            let files: Vec<(String, Option<String>)> =
-                post.media.iter().map(|one| (one.media.sha256.clone(), one.alt.clone())).collect();
-            (payload, files)
+            let alts: Vec<Option<String>> = post.media.iter().map(|one| one.alt.clone()).collect();
+            (payload, alts)
         };
-        if !matches!(old.payload["edge"].as_str(), Some("feed" | "comments")) {
-            return Err("Facebook lets no app change a film that was posted".to_string());
-        }
-        if what(old) == what(new) {
+        if rest(old) == rest(new) {
             Ok(())
         } else {
-            Err("on Facebook only the text of a post can be changed, not its link, its media, its place or its time".to_string())
+            Err("on Facebook only the text of a post can be changed, not its link, its alt texts, its place or its time".into())
         }
     }
 

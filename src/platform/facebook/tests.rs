@@ -234,6 +234,21 @@ async fn pictures_go_up_unseen_and_each_once() {
 }
 
 #[tokio::test]
+async fn what_facebook_has_dropped_goes_up_again() {
+    let stage = stage().await;
+    let mut post = stage.posts(&draft("a", vec![picture(&stage, "a.png", Some("a"))])).remove(0);
+    let mut prepared = ready(&stage, &mut post).await.unwrap();
+    post.state = prepared.clone();
+    assert_eq!(ready(&stage, &mut post).await.unwrap(), prepared, "not twice within the day");
+    prepared["up"] = json!(Utc::now() - TimeDelta::hours(21));
+    post.state = prepared.clone();
+    let again = ready(&stage, &mut post).await.unwrap();
+    assert_ne!(again["photos"], prepared["photos"]);
+    Network.publish(&stage.cx(), &post, &again).await.unwrap();
+    assert_eq!(stage.timeline()[0].media.len(), 1);
+}
+
+#[tokio::test]
 async fn the_same_words_at_once_are_a_duplicate_that_is_looked_for() {
     let stage = stage().await;
     let since = Utc::now();
@@ -427,6 +442,16 @@ async fn the_version_and_the_page_are_settings() {
     stage.account.remote_id = String::new();
     let fault = stage.publish_one(&post).await.unwrap_err();
     assert!(fault.message.contains("names no page"), "{fault}");
+}
+
+#[tokio::test]
+async fn another_page_s_token_is_noticed_when_the_account_is_added() {
+    let mut stage = stage().await;
+    assert_eq!(Network.whoami(&stage.cx()).await.unwrap().id, page_id(0));
+    stage.account.settings["page"] = json!(page_id(1));
+    assert_eq!(Network.whoami(&stage.cx()).await.unwrap_err().kind, Kind::Forbidden);
+    stage.account.settings["page"] = json!("");
+    assert_eq!(Network.whoami(&stage.cx()).await.unwrap().id, page_id(0), "the page that the token is of");
 }
 
 #[test]

@@ -208,7 +208,7 @@ impl FacebookTwin {
                 self.listed(request, |one| one.parent.as_deref() == Some(post.as_str()))
             }
             ("POST", [post, "comments"]) => self.comment(request, &who, post),
-            ("GET", [id]) => self.node(request, id),
+            ("GET", [id]) => self.node(request, &who, id),
             ("POST", [id]) => self.change(request, &who, id),
             ("DELETE", [id]) => {
                 let at = self.posts.iter().position(|post| post.id == *id).ok_or_else(|| missing(id))?;
@@ -347,8 +347,12 @@ impl FacebookTwin {
     }
 
     /// A page, a film or a post by its id.
-    fn node(&mut self, request: &Incoming, id: &str) -> Result<Reply, Refusal> {
+    fn node(&mut self, request: &Incoming, who: &Who, id: &str) -> Result<Reply, Refusal> {
         if let Some(n) = id.parse::<u64>().ok().and_then(|id| id.checked_sub(FIRST_PAGE)).filter(|n| *n < 1_000_000) {
+            if matches!(who, Who::Page(own) if *own as u64 != n) {
+                let message = "(#10) This endpoint requires the 'pages_read_engagement' permission or the 'Page Public Content Access' feature.";
+                return Err(refuse(400, 10, 0, message));
+            }
             return picked(request, &page(n as usize));
         }
         if let Some(film) = self.film_node(id) {

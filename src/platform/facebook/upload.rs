@@ -1,7 +1,7 @@
 //! Pictures and films on their way up; nobody sees them before the post that refers to them.
 
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{State, encode, explain, page, pages, planned};
@@ -10,10 +10,8 @@ use crate::net::{Answer, Body, Fault, FileSlice, Kind, Method, Request, one_line
 use crate::platform::upload::{self, Cut, Lost, Sent, Shape, Span, Stage, Start, Status, Taken, Upload, Way};
 use crate::platform::{Cx, Post, graph, payload_error};
 
-/// Both kinds of session are said to live for a day.
-const LIVES: TimeDelta = TimeDelta::hours(20);
 /// One request carries all that is missing; after a break Facebook says how much that is.
-const SHAPE: Shape = Shape { way: Way::Offset(Cut::WHOLE), lost: Lost::Ask, lives: LIVES, gone: &[404] };
+const SHAPE: Shape = Shape { way: Way::Offset(Cut::WHOLE), lost: Lost::Ask, lives: super::KEPT, gone: &[404] };
 
 /// Uploads the pictures of a post, those that are there already left out.
 pub(super) async fn photos(cx: &Cx<'_>, post: &Post, state: &mut State) -> Result<(), Fault> {
@@ -32,6 +30,7 @@ pub(super) async fn photos(cx: &Cx<'_>, post: &Post, state: &mut State) -> Resul
         let answer = cx.call(request.body(Body::Multipart(form, vec![file]))).await?;
         let id = answer.value()["id"].as_str().map(str::to_string).ok_or_else(|| payload_error(&answer, "id"))?;
         state.photos.push(id);
+        state.up.get_or_insert_with(Utc::now);
         cx.save(&json!(state)).await?;
     }
     Ok(())
@@ -49,6 +48,7 @@ pub(super) async fn film(cx: &Cx<'_>, post: &Post, edge: &str, state: &mut State
         Stage::There(remote) => {
             state.handle = remote.as_str().map(str::to_string);
             state.film = None;
+            state.up = Some(Utc::now());
             cx.save(&json!(state)).await?;
             Ok(None)
         }
