@@ -444,16 +444,16 @@ mod tests {
     fn what_a_container_says_counts_more_than_a_list() {
         let other = listed("9", "b", 5, None);
         assert_eq!(
-            found(&[other.clone()], None, Some(false), false),
+            found(std::slice::from_ref(&other), None, Some(false), false),
             Found::No,
             "it was not shown, however long the list is"
         );
         assert_eq!(
-            found(&[other.clone()], None, Some(true), true),
+            found(std::slice::from_ref(&other), None, Some(true), true),
             Found::Unsure,
             "it was shown, and is not listed yet"
         );
-        assert_eq!(found(&[other.clone()], None, None, true), Found::No);
+        assert_eq!(found(std::slice::from_ref(&other), None, None, true), Found::No);
         assert_eq!(found(&[other], None, None, false), Found::Unsure);
         let two = [listed("2", " a\n", 5, None), listed("1", "a", 3, None)];
         assert_eq!(found(&two, None, Some(true), true), yes("2"), "the newest was shown last");

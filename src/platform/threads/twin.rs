@@ -507,8 +507,8 @@ mod tests {
 
     #[test]
     fn the_day_has_an_end() {
-        let mut twin = ThreadsTwin::default();
-        twin.shown = vec![(0, false, Utc::now() - TimeDelta::hours(1)); POSTS];
+        let shown = vec![(0, false, Utc::now() - TimeDelta::hours(1)); POSTS];
+        let mut twin = ThreadsTwin { shown, ..ThreadsTwin::default() };
         let post = |twin: &mut ThreadsTwin| {
             let made = ask(twin, "POST", "me/threads", &[("media_type", "TEXT"), ("text", "a")]);
             ask(twin, "POST", "me/threads_publish", &[("creation_id", made.1["id"].as_str().unwrap())])
