@@ -68,7 +68,7 @@ pub fn remote(platform: &dyn Platform, _n: usize) -> Option<&'static str> {
 }
 
 /// How many kinds of accounts a platform has: a second one where `twin_account(1)` has other fields than `twin_account(0)` (a webhook
-/// beside a bot). What the spec promises, the first kind must do; the second may be unable to reply or to read back.
+/// beside a bot). What the spec promises, the first kind must do; the second may be unable to reply, to read back or to delete.
 fn kinds(platform: &dyn Platform) -> usize {
     let names = |n| {
         let account = platform.twin_account(n, std::path::Path::new(""));

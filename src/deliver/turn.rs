@@ -255,6 +255,10 @@ impl<'a> Turn<'a> {
             Err(fault) => fault,
         };
         let tried = fault_of(attempt, "publish", self.began, &fault);
+        // what the network gave before it went wrong (the id of a job) is what it can be asked about
+        if let Some(saved) = self.sink.saved.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            self.post.state = saved;
+        }
         let before = self.dirty.is_some();
         if fault.effect == Effect::Maybe {
             self.dirty = self.dirty.or(Some(self.began));

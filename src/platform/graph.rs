@@ -42,9 +42,20 @@ pub fn version<'a>(cx: &'a Cx<'_>) -> Result<&'a str, Fault> {
 /// # Errors
 /// There is no token, or the version is none.
 pub fn request(cx: &Cx<'_>, method: Method, path: &str) -> Result<Request, Fault> {
-    let url = format!("{}/{}/{path}", cx.account.server, version(cx)?);
+    request_to(cx, &cx.account.server, method, path)
+}
+
+/// The same to another host of the network's, which its `hosts` must name.
+///
+/// # Errors
+/// There is no token, or the version is none.
+pub fn request_to(cx: &Cx<'_>, origin: &str, method: Method, path: &str) -> Result<Request, Fault> {
+    let url = format!("{origin}/{}/{path}", version(cx)?);
     Ok(Request::new(method, url).bearer(&cx.secret("token")?))
 }
+
+/// In a [`Meaning`]: whatever code; the subcode tells.
+pub const ANY: i64 = i64::MIN;
 
 /// What one of a network's own numbers means: the exact ones (with a subcode) stand before the others. For what the common table does not know, or
 /// knows less of.
@@ -132,7 +143,9 @@ pub fn explain(answer: &Answer, own: &[Meaning]) -> Option<Fault> {
         return Some(fault);
     }
     let (code, subcode) = (error["code"].as_i64(), error["error_subcode"].as_i64());
-    let fits = |line: &&Meaning| Some(line.code) == code && (line.subcode.is_none() || line.subcode == subcode);
+    let fits = |line: &&Meaning| {
+        (line.code == ANY || Some(line.code) == code) && (line.subcode.is_none() || line.subcode == subcode)
+    };
     let line = own.iter().find(fits).or_else(|| COMMON.iter().find(fits));
     let transient = error["is_transient"] == true;
     let (kind, effect, hint) = match line {
@@ -165,6 +178,25 @@ pub fn explain(answer: &Answer, own: &[Meaning]) -> Option<Fault> {
 /// The number of a refusal, without its subcode; for what a network does about one.
 pub fn code(fault: &Fault) -> Option<i64> {
     fault.code.as_deref()?.split('/').next()?.parse().ok()
+}
+
+/// A moment as the Graph API writes it (`2026-11-22T10:00:00+0000`) or takes it (seconds since 1970).
+pub fn moment(value: &Value) -> Option<DateTime<Utc>> {
+    match value {
+        Value::Number(seconds) => DateTime::from_timestamp(seconds.as_i64()?, 0),
+        Value::String(text) => match text.parse::<i64>() {
+            Ok(seconds) => DateTime::from_timestamp(seconds, 0),
+            Err(_) => DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%z").ok().map(|at| at.with_timezone(&Utc)),
+        },
+        _ => None,
+    }
+}
+
+/// Our point in time by the clock of the server that gave this answer, 2 s earlier to be safe: what was posted since is not older.
+pub fn by_their_clock(answer: &Answer, since: DateTime<Utc>) -> DateTime<Utc> {
+    let theirs = answer.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+    let ahead = theirs.map_or(TimeDelta::zero(), |theirs| theirs.with_timezone(&Utc) - answer.at);
+    since + ahead - TimeDelta::seconds(2)
 }
 
 /// The network's own words: what it says to the person if it has such, without the number in front and the stop at the end.
@@ -241,7 +273,11 @@ pub fn limited(owner: &str, use_case: &str, seconds: u64) -> Reply {
 mod tests {
     use super::*;
 
-    const OWN: &[Meaning] = &[meaning(190, Some(77), Kind::Forbidden, "own"), meaning(9, None, Kind::Limited, "")];
+    const OWN: &[Meaning] = &[
+        meaning(190, Some(77), Kind::Forbidden, "own"),
+        meaning(ANY, Some(78), Kind::Billing, ""),
+        meaning(9, None, Kind::Limited, ""),
+    ];
 
     fn answer(reply: &Reply, write: bool) -> Answer {
         let mut headers = reqwest::header::HeaderMap::new();
@@ -274,6 +310,7 @@ mod tests {
         assert_eq!(of(400, 190, 0), (Kind::Auth, Effect::None));
         assert_eq!(of(400, 190, 463), (Kind::Auth, Effect::None));
         assert_eq!(of(400, 190, 77), (Kind::Forbidden, Effect::None), "a network's own line comes first");
+        assert_eq!(of(400, 1, 78), (Kind::Billing, Effect::None), "whatever the code");
         assert_eq!(of(400, 10, 0), (Kind::Forbidden, Effect::None));
         assert_eq!(of(400, 200, 0), (Kind::Forbidden, Effect::None));
         assert_eq!(of(403, 4, 0), (Kind::Limited, Effect::None));
@@ -306,6 +343,14 @@ mod tests {
         let at = explain(&asked, OWN).unwrap().retry_at.unwrap();
         assert_eq!((at - asked.at).num_seconds(), 600);
         assert_eq!(said(&refuse(400, 4, 0, "x")).retry_at, None);
+    }
+
+    #[test]
+    fn moments_in_both_dialects() {
+        let at = Some("2026-11-22T10:00:00Z".parse().unwrap());
+        assert_eq!(moment(&json!("2026-11-22T10:00:00+0000")), at);
+        assert_eq!((moment(&json!(1_795_341_600)), moment(&json!("1795341600"))), (at, at));
+        assert_eq!(moment(&json!("tomorrow")), None);
     }
 
     #[test]

@@ -2,6 +2,9 @@
 //!
 //! A network is a folder here and one word in `networks!` below; nothing outside its folder names it.
 
+mod container;
+mod container_login;
+mod container_twin;
 mod contract;
 mod cx;
 mod fit;
@@ -44,10 +47,17 @@ macro_rules! networks {
 networks! {
     bluesky,
     discord,
+    facebook,
     feed,
+    instagram,
     mastodon,
+    mattermost,
     ok,
+    slack,
     telegram,
+    threads,
+    tiktok,
+    viber,
     vk,
     webhook,
     whatsapp,

@@ -22,6 +22,18 @@ pub trait Twin: Send {
     /// The hosts it answers for; a request for `https://HOST/path` reaches it as `/HOST/path` through the mirror.
     fn hosts(&self) -> Vec<String>;
 
+    /// Hosts that it answers for beside the twin whose they are (one company, several networks): what it [`Twin::claims`], and
+    /// everything where that other twin is not there.
+    fn shares(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether a request to one of [`Twin::shares`] is its own, by the token or the app that it shows.
+    fn claims(&self, request: &Incoming) -> bool {
+        let _ = request;
+        false
+    }
+
     /// Answers one request, as the real network would.
     fn answer(&mut self, request: &Incoming) -> Reply;
 

@@ -48,6 +48,8 @@ pub struct Exchange {
 struct Stand {
     name: String,
     hosts: Vec<String>,
+    /// Hosts of others, where some requests are this twin's.
+    shares: Vec<String>,
     twin: Mutex<Box<dyn Twin>>,
 }
 
@@ -79,8 +81,11 @@ impl Server {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let stands =
-            twins.into_iter().map(|(name, twin)| Stand { name, hosts: twin.hosts(), twin: Mutex::new(twin) }).collect();
+        let stand = |(name, twin): (String, Box<dyn Twin>)| {
+            let (hosts, shares) = (twin.hosts(), twin.shares());
+            Stand { name, hosts, shares, twin: Mutex::new(twin) }
+        };
+        let stands = twins.into_iter().map(stand).collect();
         let shared = Arc::new(Shared { stands, faults: Mutex::default(), log: Mutex::default(), delay: options.delay });
         let (stop, stopped) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
@@ -229,7 +234,7 @@ impl Shared {
             body: raw.body,
             host,
         };
-        let Some(stand) = self.stand(&request.host) else {
+        let Some(stand) = self.stand_for(&request) else {
             return Outcome::Whole(Reply::text(404, &format!("no twin answers for `{}`", request.host)));
         };
         let (delay, fault) = inject::take(&mut lock(&self.faults), &stand.name, &request);
@@ -281,6 +286,14 @@ impl Shared {
     }
 
     /// The twin that answers for a host, with or without its port.
+    /// The twin that this request is for, where several share a host.
+    fn stand_for(&self, request: &Incoming) -> Option<&Stand> {
+        let shares = |stand: &&Stand| stand.shares.iter().any(|host| host.eq_ignore_ascii_case(&request.host));
+        let mut sharing = self.stands.iter().filter(shares);
+        let claims = |stand: &&Stand| lock(&stand.twin).claims(request);
+        sharing.clone().find(claims).or_else(|| self.stand(&request.host)).or_else(|| sharing.next())
+    }
+
     fn stand(&self, host: &str) -> Option<&Stand> {
         let bare =
             host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map(|(bare, _)| bare);
@@ -375,13 +388,21 @@ fn exchange_json(exchange: &Exchange) -> Value {
             (name.clone(), if secret { "[secret]".to_string() } else { value.clone() })
         })
         .collect();
+    let query: Vec<(&str, &str)> = request
+        .query
+        .iter()
+        .map(|(name, value)| {
+            let secret = ["token", "secret", "code"].iter().any(|word| name.contains(word));
+            (name.as_str(), if secret { "[secret]" } else { value.as_str() })
+        })
+        .collect();
     json!({
         "at": exchange.at,
         "platform": exchange.platform,
         "method": request.method,
         "host": request.host,
         "path": request.path,
-        "query": request.query,
+        "query": query,
         "request": Side { headers: &masked, body: body(&request.body) },
         "reached_the_twin": exchange.answered,
         "fault": exchange.fault,

@@ -182,3 +182,42 @@ fn a_port_taken_is_an_error() {
     let options = ServerOptions { port, ..ServerOptions::default() };
     assert!(Server::start(Vec::new(), &options).is_ok(), "the port is free again");
 }
+
+/// Answers for the notes of one person at the host of all notes.
+struct Guest;
+
+impl Twin for Guest {
+    fn hosts(&self) -> Vec<String> {
+        vec!["guest.example".into()]
+    }
+    fn shares(&self) -> Vec<String> {
+        vec!["notes.example".into()]
+    }
+    fn claims(&self, request: &Incoming) -> bool {
+        request.query("who") == Some("guest")
+    }
+    fn answer(&mut self, _: &Incoming) -> Reply {
+        Reply::json(200, &json!({"guest": true}))
+    }
+    fn limited(&self, _: u64) -> Reply {
+        Reply::empty(429)
+    }
+    fn expired(&self) -> Reply {
+        Reply::empty(401)
+    }
+    fn timeline(&self) -> Vec<Seen> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn a_host_may_be_shared() {
+    let both: Vec<(String, Box<dyn Twin>)> =
+        vec![("notes".into(), Box::new(Notes::default())), ("guest".into(), Box::new(Guest))];
+    let server = Server::start(both, &ServerOptions::default()).unwrap();
+    assert!(get(&server, "/notes.example/x?who=guest").contains("guest\":true"));
+    assert!(get(&server, "/notes.example/x?who=ann").contains("\"path\":\"/x\""));
+    assert!(get(&server, "/guest.example/x").contains("guest\":true"));
+    let alone = Server::start(vec![("guest".into(), Box::new(Guest))], &ServerOptions::default()).unwrap();
+    assert!(get(&alone, "/notes.example/x?who=ann").contains("guest\":true"), "nobody else is there");
+}

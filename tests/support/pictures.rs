@@ -45,7 +45,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     digest::digest(&digest::SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The picture, film (`.mp4`: five seconds of 640 x 360) or document (`.pdf`) as a file in this directory.
+/// The picture, film (`.mp4`: five seconds of 640 x 360, `-upright.mp4`: of 1080 x 1920) or document (`.pdf`) as a file in this directory.
 pub fn media(directory: &Path, name: &str) -> Media {
     let bytes = bytes(name);
     let path = directory.join(name);
@@ -63,7 +63,8 @@ pub fn media(directory: &Path, name: &str) -> Media {
     match media.class() {
         "image" => {}
         "video" => {
-            (media.width, media.height) = (Some(640), Some(360));
+            let upright = name.ends_with("-upright.mp4");
+            (media.width, media.height) = if upright { (Some(1080), Some(1920)) } else { (Some(640), Some(360)) };
             media.about.millis = Some(5000);
             (media.about.video, media.about.audio) = (Some("h264".into()), Some("aac".into()));
         }
