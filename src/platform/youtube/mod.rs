@@ -11,6 +11,7 @@ mod encode;
 mod login;
 mod readback;
 mod twin;
+mod twin_check;
 mod twin_oauth;
 mod upload;
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::encode::tags_length;
+use super::twin_check::{check_snippet, check_status, parts, related, words};
 use super::twin_oauth::OAuth;
 use crate::platform::TwinAccount;
 use crate::twin::{Incoming, Reply, Seen, SeenMedia, Twin};
@@ -16,11 +16,7 @@ const HOST: &str = "www.googleapis.com";
 const TOKEN: &str = "youtube-twin-token-";
 /// Pieces are multiples of this, but for the last.
 const GRAIN: usize = 256 * 1024;
-const MAX_TITLE: usize = 100;
-const MAX_DESCRIPTION: usize = 5000;
-const MAX_TAGS: usize = 500;
 const MAX_THUMBNAIL: usize = 2 * 1024 * 1024;
-const MAX_COMMENT: usize = 10_000;
 
 /// The account number `n` of the twin.
 pub fn account(n: usize) -> TwinAccount {
@@ -96,7 +92,7 @@ pub struct YoutubeTwin {
 pub(super) type Refusal = Box<Reply>;
 
 /// An error as the Data API has it.
-fn refuse(status: u16, reason: &str, message: &str) -> Refusal {
+pub(super) fn refuse(status: u16, reason: &str, message: &str) -> Refusal {
     let domain = if reason == "quotaExceeded" { "youtube.quota" } else { "youtube.api" };
     let error = json!({"code": status, "message": message, "errors": [{"message": message, "domain": domain, "reason": reason}]});
     Box::new(Reply::json(status, &json!({ "error": error })))
@@ -596,63 +592,6 @@ impl YoutubeTwin {
     }
 }
 
-/// The parts that a request names; what is not known is refused.
-fn parts<'a>(request: &'a Incoming, known: &[&str]) -> Result<Vec<&'a str>, Refusal> {
-    let parts: Vec<&str> = request.query("part").unwrap_or_default().split(',').filter(|part| !part.is_empty()).collect();
-    if parts.is_empty() {
-        return Err(refuse(400, "missingRequiredParameter", "The request is missing a required parameter: part"));
-    }
-    match parts.iter().find(|part| !known.contains(part)) {
-        Some(part) => Err(refuse(400, "unknownPart", &format!("'{part}'"))),
-        None => Ok(parts),
-    }
-}
-
-fn check_snippet(snippet: &Value) -> Result<(), Refusal> {
-    let angle = |text: &str| text.contains(['<', '>']);
-    let title = snippet["title"].as_str().unwrap_or_default();
-    if title.trim().is_empty() || title.chars().count() > MAX_TITLE || angle(title) {
-        return Err(refuse(400, "invalidTitle", "The request metadata specifies an invalid or empty video title."));
-    }
-    let description = snippet["description"].as_str().unwrap_or_default();
-    if description.len() > MAX_DESCRIPTION || angle(description) {
-        return Err(refuse(400, "invalidDescription", "The request metadata specifies an invalid video description."));
-    }
-    let tags: Vec<&str> = snippet["tags"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    if tags_length(&tags) > MAX_TAGS || tags.iter().any(|tag| angle(tag)) {
-        return Err(refuse(400, "invalidTags", "The request metadata specifies invalid video keywords."));
-    }
-    match snippet.get("categoryId") {
-        Some(category) if category.as_str().and_then(|id| id.parse::<u32>().ok()).is_none_or(|id| id > 44) => {
-            Err(refuse(400, "invalidCategoryId", "The snippet.categoryId property specifies an invalid category ID."))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn check_status(status: &Value, seen: bool) -> Result<(), Refusal> {
-    let privacy = status["privacyStatus"].as_str();
-    if privacy.is_some_and(|privacy| !["public", "unlisted", "private"].contains(&privacy)) {
-        return Err(refuse(400, "invalidVideoMetadata", "The request metadata is invalid."));
-    }
-    if let Some(at) = status.get("publishAt") {
-        let time = super::api::moment(at);
-        if privacy != Some("private") || seen || time.is_none() {
-            return Err(refuse(400, "invalidPublishAt", "The request metadata specifies an invalid scheduled publishing time."));
-        }
-    }
-    Ok(())
-}
-
-fn words(text: &Value) -> Result<String, Refusal> {
-    let text = text.as_str().unwrap_or_default();
-    match text.chars().count() {
-        0 => Err(refuse(400, "commentTextRequired", "The comment resource must specify a value for the textOriginal property.")),
-        n if n > MAX_COMMENT => Err(refuse(400, "commentTextTooLong", "The comment text is too long.")),
-        _ => Ok(text.to_string()),
-    }
-}
-
 fn shown(video: &Video, parts: &[&str]) -> Value {
     let mut out = json!({"kind": "youtube#video", "etag": "twin", "id": video.id});
     let busy = video.busy > 0;
@@ -700,15 +639,4 @@ fn shown_thread(comment: &Comment) -> Value {
         "videoId": comment.video, "topLevelComment": shown_comment(comment), "canReply": true, "totalReplyCount": 0, "isPublic": true,
     });
     json!({"kind": "youtube#commentThread", "etag": "twin", "id": comment.id, "snippet": snippet})
-}
-
-/// The JSON and the file of a `multipart/related` body.
-fn related(request: &Incoming) -> Option<(Value, String)> {
-    let boundary = request.header("content-type")?.strip_prefix("multipart/related; boundary=")?;
-    let body = String::from_utf8_lossy(&request.body);
-    let inside = body.strip_prefix(&format!("--{boundary}\r\n"))?.strip_suffix(&format!("\r\n--{boundary}--\r\n"))?;
-    let (about, file) = inside.split_once(&format!("\r\n--{boundary}\r\n"))?;
-    let (_, about) = about.split_once("\r\n\r\n")?;
-    let (_, file) = file.split_once("\r\n\r\n")?;
-    Some((serde_json::from_str(about).ok()?, file.to_string()))
 }
