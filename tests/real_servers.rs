@@ -1,5 +1,5 @@
 //! The program against real servers, started by `scripts/servers/start`, which tells where they are: the official Bluesky PDS, snac
-//! (a fediverse server with the Mastodon API) and mastodon-mock. Without them these tests say that they were skipped.
+//! (a fediverse server with the Mastodon API), mastodon-mock, and an emulator of Slack by other hands. Without them these tests say that they were skipped.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
@@ -346,4 +346,67 @@ async fn through_the_browser_into_two_servers_of_the_mastodon_api() {
         let refused = machine.json(&["publish", "again.md", "--to", "work"]);
         assert_eq!(refused["exit"], 7, "{refused:#}");
     }
+}
+
+/// Asks the emulator of Slack with a POST, as all its methods want it.
+async fn slack_method(slack: &str, method: &str, form: &[(&str, &str)]) -> Value {
+    let request = http().post(format!("{slack}/api/{method}")).bearer_auth("xoxb-xpost-tests").form(form);
+    request.send().await.unwrap().json().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_thread_with_a_picture_on_an_emulated_slack() {
+    let Some(slack) = place("XPOST_TEST_SLACK") else { return };
+    let channels = slack_method(&slack, "conversations.list", &[]).await;
+    let channels = channels["channels"].as_array().unwrap().clone();
+    let crabs = channels.iter().find(|one| one["name"] == "crabs").unwrap()["id"].as_str().unwrap().to_string();
+    let channel = format!("channel={crabs}");
+    let machine = Machine::new();
+    add(&machine, "slack", "work", &slack, &[&channel], "token=xoxb-xpost-tests");
+    machine.write("draft.md", DRAFT);
+    pictures::media(&machine.path(""), "crab.png");
+    let document = machine.json(&["publish", "draft.md", "--to", "work"]);
+    assert_eq!(document["exit"], 0, "{document:#}");
+    let sent = parts(&document);
+    assert_eq!(sent.iter().map(|part| part.1.as_str()).collect::<Vec<_>>(), ["sent", "sent"]);
+    assert!(sent.iter().all(|part| part.3.starts_with("https://harbour.slack.com/archives/")), "{sent:#?}");
+
+    let (root, reply) = (sent[0].2.as_str(), sent[1].2.as_str());
+    let thread = slack_method(&slack, "conversations.replies", &[("channel", &crabs), ("ts", root)]).await;
+    let messages = thread["messages"].as_array().unwrap();
+    assert_eq!(messages.len(), 2, "{thread:#}");
+    let text = messages[0]["text"].as_str().unwrap();
+    assert!(text.contains("<https://example.org/notes|notes> &amp; &lt;angles&gt; — 🦀 grüßt 世界."), "{text}");
+    assert_eq!(messages[0]["files"][0]["name"], "crab.png", "{thread:#}");
+    assert_eq!((messages[1]["ts"].as_str(), messages[1]["thread_ts"].as_str()), (Some(reply), Some(root)));
+
+    // the same release from two machines is one message: the second finds it by its key
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let machine = Machine::new();
+        add(&machine, "slack", "work", &slack, &[&channel], "token=xoxb-xpost-tests");
+        machine.write("release.md", "Release 9.9 is out\n");
+        let document = machine.json(&["publish", "release.md", "--to", "work", "--once", "v9.9"]);
+        assert_eq!(document["exit"], 0, "{document:#}");
+        told.push(parts(&document)[0].2.clone());
+    }
+    assert_eq!(told[0], told[1]);
+
+    // taken back, with the file
+    let post = document["results"][0]["post"]["id"].to_string();
+    machine.run(&["delete", &post, "--yes"]).good();
+    let history = slack_method(&slack, "conversations.history", &[("channel", &crabs)]).await;
+    let left: Vec<&str> =
+        history["messages"].as_array().unwrap().iter().filter_map(|one| one["text"].as_str()).collect();
+    assert_eq!(left, ["Release 9.9 is out"], "{history:#}");
+    let files = slack_method(&slack, "files.list", &[]).await;
+    assert_eq!(files["files"], json!([]), "{files:#}");
+
+    // what an app may not do is said in Slack's words, and nothing is posted
+    add(&machine, "slack", "poor", &slack, &[&channel], "token=xoxb-xpost-poor");
+    let refused = machine.json(&["publish", "draft.md", "--to", "poor"]);
+    assert_ne!(refused["exit"], 0);
+    assert!(refused.to_string().contains("needed `files:write`, the app has `chat:write`"), "{refused:#}");
+    let history = slack_method(&slack, "conversations.history", &[("channel", &crabs)]).await;
+    assert_eq!(history["messages"].as_array().unwrap().len(), 1, "{history:#}");
 }

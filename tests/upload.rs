@@ -73,6 +73,7 @@ async fn publish(home: &Path, url: &str, kind: Kind, media: &Media, wrong_token:
         settle: Duration::ZERO,
         backoff: Duration::ZERO,
         networks: platform,
+        judge: xpost::deliver::verdict,
     };
     let vault = Arc::new(Tokens { wrong_once: AtomicBool::new(wrong_token) });
     let engine = Engine::new(store, door, vault, &home, options)?;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::apps::AppSettings;
 use super::toml_file::{self, FileError};
 use crate::draft::Links;
+use crate::media;
 
 /// `@{name}` by platform or account name.
 pub type People = BTreeMap<String, BTreeMap<String, String>>;
@@ -25,6 +26,8 @@ pub struct Config {
     pub require_alt: Option<bool>,
     /// Pictures keep what says when, where and with what they were taken.
     pub keep_metadata: Option<bool>,
+    /// Films that a network does not take as they are may be made anew by the `ffmpeg` on the PATH.
+    pub ffmpeg: Option<bool>,
     /// How long `publish` and `run` wait for a network that asks to come back later, in seconds.
     pub wait: Option<u64>,
     /// `[people.NAME]`: handles by platform or account.
@@ -136,6 +139,9 @@ pub fn limits_of(settings: &Value, config: &Config, platform: &str) -> Value {
         Some(Ok(Value::Object(limits))) => limits,
         _ => Map::new(),
     };
+    if config.ffmpeg == Some(true) {
+        all.insert("ffmpeg".into(), media::ffmpeg().is_some().into());
+    }
     if let Value::Object(own) = settings {
         all.extend(own.clone());
     }
@@ -186,7 +192,7 @@ mod tests {
         }
         let known = read("colour = 1\n").unwrap_err().to_string();
         assert!(
-            known.ends_with("known are `to`, `zone`, `require_alt`, `keep_metadata`, `wait`, `people`, `limits`, `apps`, `links`, `accounts`, `media_host`"),
+            known.ends_with("known are `to`, `zone`, `require_alt`, `keep_metadata`, `ffmpeg`, `wait`, `people`, `limits`, `apps`, `links`, `accounts`, `media_host`"),
             "{known}"
         );
     }

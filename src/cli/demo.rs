@@ -11,6 +11,7 @@ use super::planning::{self, Depth};
 use super::publish::{Sending, send};
 use super::trouble::{Exit, Trouble};
 use super::world::{World, block_on_many};
+use crate::account::{Config, HostSettings};
 use crate::draft::{self, Form};
 use crate::mock;
 use crate::platform::{self, FieldKind};
@@ -52,7 +53,16 @@ pub fn run(args: Args, outer: &World) -> Result<Exit, Trouble> {
     let options = ServerOptions { port: 0, delay: Duration::from_millis(args.delay) };
     let server = mock::serve(&options).context("no port of this machine can be served")?;
     let mirror = url::Url::parse(&server.url()).map_err(|error| Trouble::local(error.to_string()))?;
-    let world = outer.elsewhere(Home::at(&dir.0), mirror);
+    // some networks fetch pictures from a public address
+    let public = dir.0.join("public");
+    std::fs::create_dir(&public).with_context(|| format!("`{}` cannot be written", public.display()))?;
+    let host = HostSettings {
+        directory: Some(public),
+        url_prefix: Some("https://files.example/".into()),
+        ..HostSettings::default()
+    };
+    let config = Config { media_host: Some(host), ..Config::default() };
+    let world = outer.elsewhere(Home::at(&dir.0), config, mirror);
     let out = &world.out;
     let exit = block_on_many(async {
         let store = world.store()?;

@@ -14,7 +14,8 @@ use crate::platform::{Judged, Limits, PlanNote, Platform, judge};
 
 /// Show what each network makes of a picture, film or sound: as it is, changed, or not at all
 ///
-/// Reads the files only. Pictures that do not fit are drawn anew when a draft with them is published; films are never changed.
+/// Reads the files only. Pictures that do not fit are drawn anew when a draft with them is published; films only by ffmpeg, where
+/// `config.toml` says `ffmpeg = true`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -146,6 +147,7 @@ fn table(aims: &[Aim], judged: &[Judged], world: &World) {
             let media = &one.media;
             let becomes = match (&media.fit, media.width.zip(media.height)) {
                 (None, _) => String::new(),
+                (Some(Fit::Film(film)), _) => format!("{} {}x{}, by ffmpeg", media.mime, film.width, film.height),
                 (Some(Fit::Clean), _) => "the same without metadata".to_string(),
                 (Some(Fit::Remake(_)), Some((width, height))) => format!("{} {width}x{height}", media.mime),
                 (Some(Fit::Remake(_)), None) => media.mime.clone(),
@@ -194,7 +196,7 @@ fn document(file: &str, looked: &Result<(Media, Vec<Judged>), String>, aims: &[A
                 "platform": aim.platform.spec().name,
                 "state": state(one),
                 "becomes": becomes.fit.as_ref().map(|fit| json!({
-                    "how": match fit { Fit::Clean => "cleaned", Fit::Remake(_) => "drawn" },
+                    "how": match fit { Fit::Clean => "cleaned", Fit::Remake(_) => "drawn", Fit::Film(_) => "by_ffmpeg" },
                     "mime": becomes.mime, "most_bytes": becomes.bytes, "width": becomes.width, "height": becomes.height,
                 })),
                 "problems": docs::notes(&one.problems),

@@ -47,12 +47,12 @@ impl World {
         }
     }
 
-    /// The same terminal with another home and a door that leads to this machine alone: no settings, no project, no secret of the
+    /// The same terminal with another home, these settings and a door that leads to this machine alone: no project, no secret of the
     /// environment.
-    pub fn elsewhere(&self, home: Home, mirror: Url) -> World {
+    pub fn elsewhere(&self, home: Home, config: Config, mirror: Url) -> World {
         let world = World::new(self.out.clone(), self.redactor.clone());
         drop(world.home.set(home));
-        drop(world.config.set(Config::default()));
+        drop(world.config.set(config));
         drop(world.project.set(None));
         World { mirror: Some(mirror), ..world }
     }

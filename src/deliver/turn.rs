@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::engine::{EventKind, store_fault};
 use super::session::Session;
-use super::verdict::{Phase, Situation, TRIES, Verdict, next_try, verdict};
+use super::verdict::{Phase, Situation, TRIES, Verdict, next_try};
 use super::worker::Worker;
 use crate::account::Secrets;
 use crate::host::{self, Hosted};
@@ -255,6 +255,10 @@ impl<'a> Turn<'a> {
             Err(fault) => fault,
         };
         let tried = fault_of(attempt, "publish", self.began, &fault);
+        // what the network gave before it went wrong (the id of a job) is what it can be asked about
+        if let Some(saved) = self.sink.saved.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            self.post.state = saved;
+        }
         let before = self.dirty.is_some();
         if fault.effect == Effect::Maybe {
             self.dirty = self.dirty.or(Some(self.began));

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Media;
+use super::film::Film;
 
 /// Pictures of more pixels are not decoded: they would not fit into memory on small machines.
 pub const MOST_PIXELS: u64 = 80_000_000;
@@ -33,6 +34,8 @@ pub struct Wish<'a> {
     pub shape: Option<Shape>,
     /// What has another shape gets white bars.
     pub pad: bool,
+    /// `ffmpeg` may read what xpost cannot: said by the user, and there.
+    pub ffmpeg: bool,
 }
 
 /// The narrowest and the widest shape, each as (width, height): `((4, 5), (191, 100))`.
@@ -46,6 +49,8 @@ pub enum Fit {
     Clean,
     /// It is drawn anew.
     Remake(Remake),
+    /// The film is made anew, by `ffmpeg`.
+    Film(Film),
 }
 
 /// A picture that is drawn anew: upright, in sRGB, eight bits for each colour.
@@ -187,8 +192,10 @@ fn remake(media: &Media, wish: &Wish, why: &[Why]) -> Result<Remake, String> {
     let about = &media.about;
     match media.mime.as_str() {
         "image/jpeg" | "image/png" | "image/webp" | "image/gif" | "image/bmp" | "image/tiff" => {}
+        "image/heic" | "image/avif" if wish.ffmpeg => {}
         "image/heic" | "image/avif" => {
-            return Err("xpost cannot read what is inside such a file; export it as JPEG".into());
+            let way = "export it as JPEG, or have ffmpeg read it by `ffmpeg = true` in `config.toml`";
+            return Err(format!("xpost cannot read what is inside such a file; {way}"));
         }
         _ => return Err("xpost cannot read what is inside such a file".into()),
     }

@@ -69,7 +69,8 @@ pub trait Platform: Sync + Send {
         Ok(Ready::Now(Value::Null))
     }
 
-    /// The one request that the world can see. Never repeats anything by itself.
+    /// The one request that the world can see. Never repeats anything by itself. What it learns on the way (the id of a job that goes
+    /// on at the network) may be saved with [`Cx::save`]: [`Find`] then sees it in `post.state`.
     async fn publish(&self, cx: &Cx<'_>, post: &Post, ready: &Value) -> Result<Receipt, Fault>;
 
     /// Who the credentials belong to; reads only.
@@ -112,6 +113,12 @@ pub trait Platform: Sync + Send {
     /// before anything else, in one process at a time. Asks nobody.
     fn stale(&self, cx: &Cx<'_>) -> bool {
         let _ = cx;
+        false
+    }
+
+    /// Whether media of this class (`image`, `video`) are fetched by the network from a public address instead of being sent to it.
+    fn fetches(&self, account: &AccountInfo, class: &str) -> bool {
+        let _ = (account, class);
         false
     }
 

@@ -1,6 +1,7 @@
 //! What a network takes of one medium, and what is said of it.
 
 use super::fit::PlanNote;
+use crate::media::film::remade;
 use crate::media::fit::{Kind, Why};
 use crate::media::{Decision, Fit, Media, Wish, decide};
 use crate::platform::spec::{Limits, Spec};
@@ -42,8 +43,14 @@ pub fn judge(spec: &Spec, limits: &Limits, media: &Media) -> Judged {
     } else if limits.described {
         // no file leaves this machine
     } else if video {
-        for (code, message) in film(spec, limits, media) {
-            judged.problems.push(PlanNote::new(code, format!("`{name}` {message}")));
+        let wrong = film(spec, limits, media);
+        match anew(spec, limits, media, &wrong) {
+            Ok(Some((film, said))) => {
+                judged.changes.push(PlanNote::new("media_fitted", said));
+                judged.media = film;
+            }
+            Ok(None) => problems(&mut judged, name, &wrong, ""),
+            Err(why) => problems(&mut judged, name, &wrong, &why),
         }
     } else {
         picture(spec, limits, &mut judged);
@@ -76,6 +83,7 @@ fn picture(spec: &Spec, limits: &Limits, judged: &mut Judged) {
         mimes: &limits.image_mimes,
         shape: limits.image_shape,
         pad: limits.pad_images,
+        ffmpeg: limits.ffmpeg == Some(true),
     };
     match decide(&media, &wish) {
         Decision::AsIs => {}
@@ -188,7 +196,56 @@ fn against(spec: &Spec, limits: &Limits, media: &Media, why: Why) -> (&'static s
     }
 }
 
-/// What is wrong with a film or sound: these are not changed.
+fn problems(judged: &mut Judged, name: &str, wrong: &[(&'static str, String)], why: &str) {
+    let why = if why.is_empty() { String::new() } else { format!("; {why}") };
+    let all = wrong.iter().map(|(code, message)| PlanNote::new(code, format!("`{name}` {message}{why}")));
+    judged.problems.extend(all);
+}
+
+/// What `ffmpeg` is to make of a film that is of another type or too large, and how that is said; `None` where it has no part in it.
+///
+/// # Errors
+/// Why it does not help, or how it would.
+fn anew(
+    spec: &Spec,
+    limits: &Limits,
+    media: &Media,
+    wrong: &[(&'static str, String)],
+) -> Result<Option<(Media, String)>, String> {
+    if wrong.is_empty() || media.class() != "video" || wrong.iter().any(|(code, _)| *code == "media_too_long") {
+        return Ok(None);
+    }
+    match limits.ffmpeg {
+        None if ffmpeg_would_help(limits, media) => {
+            Err("`ffmpeg = true` in `config.toml` lets ffmpeg make it anew".into())
+        }
+        None => Ok(None),
+        Some(false) => Err("`ffmpeg` is not on the PATH, where it would be made anew".into()),
+        Some(true) => {
+            let film = remade(media, limits.video_bytes, &limits.video_mimes)?;
+            let (mut turns, name) = (Vec::new(), &media.name);
+            if film.mime != media.mime {
+                turns.push(format!("{} -> {}", media.mime, film.mime));
+            }
+            if let (Some((a, b)), Some((c, d))) = (media.width.zip(media.height), film.width.zip(film.height))
+                && (a, b) != (c, d)
+            {
+                turns.push(format!("{a}x{b} -> {c}x{d}"));
+            }
+            if limits.video_bytes > 0 && media.bytes > limits.video_bytes {
+                turns.push(format!("{} -> at most {}", size(media.bytes), size(limits.video_bytes)));
+            }
+            let said = format!("`{name}` is made anew by ffmpeg for {}, {}", spec.title, turns.join(", "));
+            Ok(Some((film, said)))
+        }
+    }
+}
+
+fn ffmpeg_would_help(limits: &Limits, media: &Media) -> bool {
+    remade(media, limits.video_bytes, &limits.video_mimes).is_ok()
+}
+
+/// What is wrong with a film or sound as it is.
 fn film(spec: &Spec, limits: &Limits, media: &Media) -> Vec<(&'static str, String)> {
     let mut wrong = Vec::new();
     let about = &media.about;

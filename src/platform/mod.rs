@@ -45,8 +45,12 @@ networks! {
     discord,
     feed,
     mastodon,
+    mattermost,
     ok,
+    slack,
     telegram,
+    tiktok,
+    viber,
     vk,
     webhook,
 }

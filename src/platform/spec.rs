@@ -303,6 +303,9 @@ pub struct Limits {
     /// Longest video.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub video_seconds: Option<u64>,
+    /// Films that do not fit may be made anew by `ffmpeg`: the user said so, and whether it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ffmpeg: Option<bool>,
     #[serde(default)]
     pub files: usize,
     #[serde(default)]
@@ -340,6 +343,7 @@ impl Limits {
             video_bytes: video.map_or(0, |rule| rule.bytes),
             video_mimes: video.map_or_else(Vec::new, |rule| mimes(rule.mimes)),
             video_seconds: None,
+            ffmpeg: None,
             files: file.map_or(0, |rule| rule.max),
             file_bytes: file.map_or(0, |rule| rule.bytes),
             file_mimes: file.map_or_else(Vec::new, |rule| mimes(rule.mimes)),
@@ -352,7 +356,7 @@ impl Limits {
     }
 
     /// The same, with what the user's settings say (`max_text`, `max_media`, `max_alt`, `max_image_bytes`, `max_video_bytes`,
-    /// `pad_images`).
+    /// `pad_images`, `ffmpeg`).
     pub fn overridden(mut self, settings: &Value) -> Limits {
         let number = |key: &str| settings.get(key).and_then(Value::as_u64);
         if let Some(n) = number("max_text") {
@@ -371,6 +375,7 @@ impl Limits {
         if let Some(n) = number("max_video_bytes") {
             self.video_bytes = n;
         }
+        self.ffmpeg = settings.get("ffmpeg").and_then(Value::as_bool).or(self.ffmpeg);
         if let Some(pad) = settings.get("pad_images") {
             self.pad_images = pad.as_bool().unwrap_or_else(|| pad.as_u64().is_some_and(|n| n > 0));
         }

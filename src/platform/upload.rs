@@ -120,6 +120,12 @@ pub struct Sent<'a> {
 pub trait Upload: Sync + Send {
     fn shape(&self) -> Shape;
 
+    /// Whether the world sees the file once its last piece is there. [`run`] then stops before that piece, however often it is
+    /// called, with the session as [`Stage::There`], and `publish` sends it: [`last`].
+    fn visible(&self) -> bool {
+        false
+    }
+
     /// Opens a session. Without one (a bare `PUT` or `POST` of the file): the default.
     async fn start(&self, cx: &Cx<'_>, media: &Media) -> Result<Start, Fault> {
         let _ = (cx, media);
@@ -213,6 +219,35 @@ pub async fn run(
     }
 }
 
+/// Sends the last piece of an upload that is [`Upload::visible`]: for `publish`. `state` is what [`run`] left; `None`: the network has
+/// the piece already. A network that knows the session no more, or wants another piece, may do so because it has the last one: that is
+/// left open, and nothing begins anew before the network was asked.
+///
+/// # Errors
+/// One fault, with the effect of a write.
+pub async fn last(cx: &Cx<'_>, upload: &dyn Upload, media: &Media, state: &mut State) -> Result<Option<Taken>, Fault> {
+    if state.step != Step::Sending {
+        return Ok(None);
+    }
+    let (shape, total) = (upload.shape(), media.bytes);
+    let mut job = Job { cx, upload, media, shape, keep: &|_: &State| Value::Null, state };
+    job.same_file().await?;
+    let spans = upload.spans(&job.state.session, total);
+    let ready = |span: &&Span| span.end() == total && (job.numbered() || job.state.sent >= span.at);
+    let end = spans.last().filter(ready).copied();
+    let Some(span) = end.map(|span| if job.numbered() { span } else { span.from(job.state.sent) }) else {
+        return Err(Fault::local(format!("the upload of `{}` was not prepared", media.name)));
+    };
+    let slice = FileSlice { file: file(media), at: span.at, length: span.length };
+    let request = upload.request(cx, &job.state.session, span, slice).await?;
+    let answer = cx.answer(request).await.map_err(|fault| job.stopped(fault))?;
+    if shape.gone.contains(&answer.status) {
+        let fault = Fault { status: Some(answer.status), ..Fault::new(Kind::Unavailable, answer.reason()).maybe() };
+        return Err(job.stopped(fault));
+    }
+    upload.taken(cx, answer).map(Some).map_err(|fault| job.stopped(fault))
+}
+
 /// One upload at work.
 struct Job<'a> {
     cx: &'a Cx<'a>,
@@ -238,6 +273,9 @@ impl Job<'_> {
         if self.state.step == Step::Sending {
             self.pieces().await?;
             again = false;
+        }
+        if self.upload.visible() {
+            return Ok(Stage::There(self.state.session.clone()));
         }
         let busy = self.state.step == Step::Busy;
         let sent = Sent { tags: &self.state.tags, last: &self.state.last, again };
@@ -281,6 +319,12 @@ impl Job<'_> {
                     self.save().await?;
                 }
                 Err(fault) if fault.status.is_some_and(|status| self.shape.gone.contains(&status)) => state.anew(),
+                // it will not take more of it: who tries again begins anew
+                Err(fault) if fault.kind == Kind::Rejected => {
+                    state.anew();
+                    self.save().await?;
+                    return Err(fault);
+                }
                 Err(fault) => return Err(fault),
             },
         }
@@ -334,13 +378,20 @@ impl Job<'_> {
                 }
             }
             if self.next(&spans).is_none() {
-                self.state.step = Step::Sent;
+                self.sent();
             }
             self.save().await?;
         }
         // what was asked after the break may have told of the last piece
-        self.state.step = Step::Sent;
+        self.sent();
         Ok(())
+    }
+
+    /// All pieces are there, unless the last one is for `publish` to send.
+    fn sent(&mut self) {
+        if !self.upload.visible() || self.state.sent == self.media.bytes {
+            self.state.step = Step::Sent;
+        }
     }
 
     fn numbered(&self) -> bool {
@@ -349,6 +400,10 @@ impl Job<'_> {
 
     /// The next piece that is not known to be there.
     fn next(&self, spans: &[Span]) -> Option<Span> {
+        let spans = match spans {
+            [before @ .., _] if self.upload.visible() => before,
+            spans => spans,
+        };
         if self.numbered() {
             return spans.iter().find(|span| !self.state.tags.contains_key(&span.index)).copied();
         }

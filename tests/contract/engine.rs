@@ -188,8 +188,11 @@ impl<'a> Machine<'a> {
 /// A thread where there are threads, else one post; with a picture where pictures are taken.
 fn draft(stage: &Stage, marks: &[&str]) -> Content {
     let spec = stage.platform.spec();
-    let mut content =
-        if spec.media.image.is_some() { stage.with_pictures(marks[0], 1) } else { stage.content(marks[0]) };
+    let mut content = if spec.media.image.is_some() && !stage.sends_films_alone() {
+        stage.with_pictures(marks[0], 1)
+    } else {
+        stage.content(marks[0])
+    };
     content.posts[0].text = xpost::text::Text::plain(format!("{} opens", marks[0]));
     for mark in &marks[1..] {
         content.posts.extend(stage.content(&format!("{mark} goes on")).posts);
@@ -330,7 +333,11 @@ async fn what_was_deleted_is_gone(stage: &Stage) {
     }));
     for part in machine.row(&engine, id).await.parts.iter().rev() {
         let receipt = serde_json::from_value(part.receipt.clone().unwrap()).unwrap();
-        stage.ok(engine.delete(&session.0, part.id, &receipt).await);
+        let deleted = engine.delete(&session.0, part.id, &receipt).await;
+        if stage.spared(&deleted) {
+            return;
+        }
+        stage.ok(deleted);
     }
     for mark in marks {
         assert_eq!(stage.posts_with(mark).len(), 0, "`{mark}` is still there");

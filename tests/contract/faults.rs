@@ -9,7 +9,7 @@ use chrono::Utc;
 use serde_json::Value;
 use xpost::net::{Effect, Fault, Kind};
 use xpost::platform::{Found, Platform, Post, Receipt, Repeat};
-use xpost::twin::{Inject, What, When};
+use xpost::twin::{Exchange, Inject, What, When};
 
 use crate::stage::{Actor, Stage};
 use crate::{Case, cases, remote};
@@ -64,8 +64,24 @@ async fn rehearse(stage: &Stage, picture: bool) -> Rehearsal {
     stage.server.clear_log();
     stage.ok(actor.publish(&post, &ready).await);
     let log = stage.server.log();
-    let write = log.iter().rposition(|exchange| !matches!(exchange.request.method.as_str(), "GET" | "HEAD"));
-    Rehearsal { prepare, before_the_write: write.expect("publishing writes") as u32 }
+    let writes = |exchange: &Exchange| !matches!(exchange.request.method.as_str(), "GET" | "HEAD");
+    let mut write = log.iter().rposition(writes).expect("publishing writes") as u32;
+    // where reading is done with POST, the write is the request without which nothing can be seen
+    if log.iter().filter(|exchange| writes(exchange)).count() > 1 {
+        for before in 0..write {
+            let stage = stage.another();
+            let actor = stage.actor().await;
+            let mut post = actor.post(&if picture { stage.with_pictures(TEXT, 1) } else { stage.content(TEXT) });
+            let ready = stage.ok(actor.prepare(&mut post).await);
+            stage.server.inject(Inject::new(What::Drop).when(When::Before).skip(before + 1).times(0));
+            let _ = actor.publish(&post, &ready).await;
+            if !stage.timeline().is_empty() {
+                write = before;
+                break;
+            }
+        }
+    }
+    Rehearsal { prepare, before_the_write: write }
 }
 
 /// A post that is ready, and the fault waiting for the request that publishes it.

@@ -193,6 +193,9 @@ async fn too_long_is_refused(stage: &Stage) {
 
 async fn picture_with_alt(stage: &Stage) {
     let actor = stage.actor().await;
+    if stage.lesser && actor.limits().images == 0 {
+        return;
+    }
     let published = stage.ok(actor.publish_all(&stage.with_pictures("a picture", 1)).await);
     assert_eq!(published.len(), 1);
     let seen = stage.timeline();
@@ -279,7 +282,11 @@ async fn delete_twice(stage: &Stage) {
     let delete = stage.platform.delete().expect("the skip says so");
     let gone = stage.ok(actor.publish_all(&stage.content("to be deleted")).await);
     stage.ok(actor.publish_all(&stage.content("to stay")).await);
-    stage.ok(delete.delete(&actor.cx(), &gone[0].1).await);
+    let deleted = delete.delete(&actor.cx(), &gone[0].1).await;
+    if stage.spared(&deleted) {
+        return;
+    }
+    stage.ok(deleted);
     assert_eq!(stage.posts_with("to be deleted").len(), 0);
     stage.ok(delete.delete(&actor.cx(), &gone[0].1).await);
     assert_eq!(stage.timeline().len(), 1, "the other one stays");
@@ -312,7 +319,11 @@ async fn edit_twice(stage: &Stage) {
     let new = actor.post(&stage.content("after the edit"));
     stage.ok(edit.can(post, &new));
     for _ in 0..2 {
-        let changed = stage.ok(edit.edit(&actor.cx(), receipt, &new).await);
+        let changed = edit.edit(&actor.cx(), receipt, &new).await;
+        if stage.spared(&changed) {
+            return;
+        }
+        let changed = stage.ok(changed);
         assert_eq!(changed.id, receipt.id, "it is the same post");
         assert_eq!(stage.posts_with("after the edit").len(), 1);
         assert_eq!(stage.timeline().len(), 1);
@@ -321,6 +332,9 @@ async fn edit_twice(stage: &Stage) {
 
 async fn an_edit_keeps_the_pictures(stage: &Stage) {
     let actor = stage.actor().await;
+    if stage.lesser && actor.limits().images == 0 {
+        return;
+    }
     let edit = stage.platform.edit().expect("the skip says so");
     let published = stage.ok(actor.publish_all(&stage.with_pictures("before the edit", 1)).await);
     let (post, receipt) = &published[0];

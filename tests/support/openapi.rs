@@ -31,6 +31,32 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "GET /api/v10/guilds/",
         "the document is cut to what posts; channels and members of a guild are not in it",
     ),
+    ("slack", "/services/", "a webhook is no method of the Web API"),
+    ("slack", "/upload/v1/", "the address of an upload is no method of the Web API"),
+    ("slack", "files.getUploadURLExternal: no such path", "the document is of 2021, and older than this method"),
+    ("slack", "files.completeUploadExternal: no such path", "the document is of 2021, and older than this method"),
+    ("slack", "files.delete: no such path", "the document is cut to what posts"),
+    (
+        "slack",
+        "conversations.history: no such path",
+        "the document is cut to what posts; reading a channel is not in it",
+    ),
+    (
+        "slack",
+        "conversations.replies: no such path",
+        "the document is cut to what posts; reading a thread is not in it",
+    ),
+    ("slack", "/chat.postMessage: body: the field `metadata` is unknown", "metadata of messages came in 2022"),
+    (
+        "slack",
+        "/chat.delete: body/ts: ",
+        "the document has the ts as a number, which would lose its zeros; the prose has a string",
+    ),
+    (
+        "slack",
+        "/chat.scheduleMessage: body/post_at: ",
+        "the document has the time as a text; the prose documentation has a number",
+    ),
     ("telegram", "/getUpdates: no such path", "the document is cut to what posts; updates are not in it"),
     ("mastodon", "/api/v2/search", "documented by Mastodon, left out of this document"),
 ];

@@ -130,6 +130,12 @@ impl Stage {
         }
     }
 
+    /// Whether this kind of account says that it cannot do at all what the first kind can.
+    pub fn spared<T>(&self, result: &Result<T, Fault>) -> bool {
+        let unable = |fault: &Fault| fault.kind == Kind::Unsupported && fault.effect == Effect::None;
+        self.lesser && result.as_ref().is_err_and(unable)
+    }
+
     /// The value of a call that must succeed, kept for the search for secrets.
     #[track_caller]
     pub fn ok<T: Debug>(&self, result: Result<T, impl Display + Debug>) -> T {
@@ -202,6 +208,7 @@ impl Stage {
         if spec.media.required {
             let end = match spec.media.image {
                 None => "mp4",
+                Some(_) if self.sends_films_alone() => "mp4",
                 Some(rule) if rule.mimes.contains(&"image/png") => "png",
                 Some(_) => "jpg",
             };
@@ -224,6 +231,14 @@ impl Stage {
             })
             .collect();
         content
+    }
+
+    /// Whether this account's films are sent, but its pictures fetched from a public address.
+    pub fn sends_films_alone(&self) -> bool {
+        let twin = self.platform.twin_account(self.n, self.home.path());
+        let account = AccountInfo { settings: twin.settings, server: twin.server, ..AccountInfo::default() };
+        let fetches = |class| self.platform.fetches(&account, class);
+        self.platform.spec().media.video.is_some() && fetches("image") && !fetches("video")
     }
 
     /// What was heard so far that holds a secret of an account of this run.

@@ -3,6 +3,7 @@
 mod clean;
 mod decode;
 mod encode;
+mod film;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -78,15 +79,20 @@ pub fn make(media: &Media, cache: &Path) -> Result<Media, String> {
 }
 
 fn fresh(media: &Media, fit: &Fit, directory: &Path, path: &Path, last: &mut Option<Decoded>) -> Result<Media, String> {
-    let source = read(media)?;
     let bytes = match fit {
-        Fit::Clean => clean::clean(&media.mime, &source)?,
-        Fit::Remake(remake) => drawn(media, source, remake, last)?,
+        Fit::Clean => Some(clean::clean(&media.mime, &read(media)?)?),
+        Fit::Remake(remake) => Some(drawn(media, read(media)?, remake, last)?),
+        Fit::Film(new) => {
+            film::film(media, new, path)?;
+            None
+        }
     };
-    write(directory, path, &bytes)
-        .map_err(|error| format!("it could not be kept in `{}`: {error}", directory.display()))?;
+    if let Some(bytes) = bytes {
+        write(directory, path, &bytes)
+            .map_err(|error| format!("it could not be kept in `{}`: {error}", directory.display()))?;
+    }
     sweep(directory, path);
-    kept(path, media).ok_or_else(|| "what was made of it is no picture; this is a defect of xpost".to_string())
+    kept(path, media).ok_or_else(|| "what was made of it is none; this is a defect of xpost".to_string())
 }
 
 /// The whole file, if it still is the one that was planned with.
@@ -108,8 +114,14 @@ fn drawn(media: &Media, source: Vec<u8>, remake: &Remake, last: &mut Option<Deco
     let decoded = match last.take().filter(|decoded| decoded.sha256 == media.sha256) {
         Some(decoded) => decoded,
         None => {
-            let probed = probe(std::io::Cursor::new(&source), source.len() as u64)?;
-            let picture = decode::decode(&source, &probed)?;
+            let mut probed = probe(std::io::Cursor::new(&source), source.len() as u64)?;
+            let picture = if matches!(probed.mime, "image/heic" | "image/avif") {
+                let (still, found) = film::still(&media.path, &probed)?;
+                probed = found;
+                decode::decode(&still, &probed)?
+            } else {
+                decode::decode(&source, &probed)?
+            };
             Decoded { sha256: media.sha256.clone(), probed, picture }
         }
     };
