@@ -1,6 +1,6 @@
 //! The API's envelope, the two kinds of tokens, and who an account is.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -126,12 +126,17 @@ pub(super) async fn facts(cx: &Cx<'_>) -> Result<Facts, Fault> {
     }
 }
 
+/// The user's token beside a community's key, if one was given.
+fn beside(cx: &Cx<'_>) -> Option<SecretString> {
+    cx.optional_secret(USER_TOKEN).filter(|token| !token.expose_secret().trim().is_empty())
+}
+
 /// A user's token, for what a community's key may not do.
 pub(super) fn user(cx: &Cx<'_>, facts: &Facts, what: &str) -> Result<SecretString, Fault> {
     if !facts.community {
         return cx.secret("token");
     }
-    cx.optional_secret(USER_TOKEN).ok_or_else(|| {
+    beside(cx).ok_or_else(|| {
         let name = &cx.account.name;
         let why = format!("VK lets nobody {what} with a community's key; give account `{name}` a `{USER_TOKEN}`");
         Fault::new(Kind::Unsupported, format!("{why} with `xpost account login {name}`"))
@@ -177,7 +182,7 @@ async fn community(cx: &Cx<'_>, token: &SecretString, said: &Said, wanted: Optio
         return Err(Fault::new(Kind::Rejected, format!("{why}; make a key in that community or leave `group` empty")));
     }
     let mut facts = Facts { community: true, group: Some(own.id), ..Facts::default() };
-    if let Some(beside) = cx.optional_secret(USER_TOKEN) {
+    if let Some(beside) = beside(cx) {
         let user = person(cx, &beside).await?.ok_or_else(|| {
             Fault::new(Kind::Auth, format!("`{USER_TOKEN}` is no user's token; run `xpost account login` again"))
         })?;
