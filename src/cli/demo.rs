@@ -18,15 +18,24 @@ use crate::platform::{self, FieldKind};
 use crate::store::{Home, NewAccount, SecretSource};
 use crate::twin::ServerOptions;
 
-const DRAFT: &str = include_str!("../../examples/release.md");
-const PICTURE: &[u8] = include_bytes!("../../examples/crab.png");
+const RELEASE: &str = include_str!("../../examples/release.md");
+const EVERYTHING: &str = include_str!("../../examples/everything.md");
+/// What the two drafts show.
+const FILES: &[(&str, &[u8])] = &[
+    ("crab.png", include_bytes!("../../examples/crab.png")),
+    ("crab-blue.png", include_bytes!("../../examples/crab-blue.png")),
+    ("wave.mp4", include_bytes!("../../examples/wave.mp4")),
+];
 
 /// Publish an example to stand-ins of all networks: no account, no network, nothing leaves this machine
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  xpost demo\n  xpost demo --stay    keep the page with the timelines open until Ctrl-C"
+    after_help = "Examples:\n  xpost demo\n  xpost demo --all     with a film, a comment and a place, to every network\n  xpost demo --stay    keep the page with the timelines open until Ctrl-C"
 )]
 pub struct Args {
+    /// Publish `examples/everything.md`, with pictures and a film, to every network
+    #[arg(long)]
+    all: bool,
     /// Keep the page open until Ctrl-C (always, on a terminal)
     #[arg(long)]
     stay: bool,
@@ -46,10 +55,8 @@ impl Drop for Temporary {
 
 pub fn run(args: Args, outer: &World) -> Result<Exit, Trouble> {
     let dir = Temporary(std::env::temp_dir().join(format!("xpost-demo-{}", uuid::Uuid::now_v7().simple())));
-    crate::store::private_directory(&dir.0)
-        .and_then(|()| std::fs::write(dir.0.join("release.md"), DRAFT))
-        .and_then(|()| std::fs::write(dir.0.join("crab.png"), PICTURE))
-        .with_context(|| format!("`{}` cannot be written", dir.0.display()))?;
+    let (name, text) = if args.all { ("everything.md", EVERYTHING) } else { ("release.md", RELEASE) };
+    furnish(&dir.0).with_context(|| format!("`{}` cannot be written", dir.0.display()))?;
     let options = ServerOptions { port: 0, delay: Duration::from_millis(args.delay) };
     let server = mock::serve(&options).context("no port of this machine can be served")?;
     let mirror = url::Url::parse(&server.url()).map_err(|error| Trouble::local(error.to_string()))?;
@@ -90,11 +97,21 @@ pub fn run(args: Args, outer: &World) -> Result<Exit, Trouble> {
         let accounts = store.accounts().await?;
         let checks = futures_util::future::join_all(accounts.into_iter().map(|account| engine.check(account))).await;
         checks.into_iter().collect::<Result<Vec<_>, _>>()?;
-        out.note(&format!("publishing `examples/release.md` to {} stand-ins on this machine", platform::ALL.len()));
-        let draft = draft::parse("examples/release.md", &dir.0, DRAFT.as_bytes(), Form::Markdown, &variables())
+        let source = format!("examples/{name}");
+        let draft = draft::parse(&source, &dir.0, text.as_bytes(), Form::Markdown, &variables())
             .map_err(|error| Trouble::local(error.to_string()))?;
         let to = DraftArgs { drafts: Vec::new(), text: None, to: vec!["all".into()], var: Vec::new() };
-        let planned = planning::plan(vec![draft], &to, Depth::Send, &world).await?;
+        let mut planned = planning::plan(vec![draft], &to, Depth::Send, &world).await?;
+        let mut away = Vec::new();
+        for one in planned.iter_mut().filter(|_| !args.all) {
+            away.extend(one.plans().filter(|plan| !plan.good()).map(|plan| plan.target.clone()));
+            one.targets.retain(|(_, plan)| plan.good());
+        }
+        let there: usize = planned.iter().map(|one| one.targets.len()).sum();
+        out.note(&format!("publishing `{source}` to {there} stand-ins on this machine"));
+        if !away.is_empty() {
+            out.note(&format!("left out, since they want a film: {} (`xpost demo --all` has one)", away.join(", ")));
+        }
         let patient = delivery::engine(&world, Patience::of(None, &world)?)?;
         send("demo", planned, &Sending::default(), &patient, &world).await
     })?;
@@ -109,6 +126,18 @@ pub fn run(args: Args, outer: &World) -> Result<Exit, Trouble> {
         out.note(&format!("\nthe timelines were at {}/ (`--stay` keeps them there)", server.url()));
     }
     Ok(exit)
+}
+
+/// The files, and a media host for networks that fetch media.
+fn furnish(dir: &std::path::Path) -> std::io::Result<()> {
+    let public = dir.join("public");
+    crate::store::private_directory(dir)?;
+    std::fs::create_dir(&public)?;
+    for (name, bytes) in FILES {
+        std::fs::write(dir.join(name), bytes)?;
+    }
+    let host = format!("[media_host]\ndirectory = '{}'\nurl_prefix = 'https://files.example/'\n", public.display());
+    std::fs::write(dir.join("config.toml"), host)
 }
 
 fn variables() -> draft::Vars {
