@@ -83,7 +83,12 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("meta-graph", "/videos: no such path", "the document is cut to what posts; lists are not in it"),
     ("meta-graph", "/comments: no such path", "the document is cut to what posts; lists are not in it"),
     ("meta-graph", "/uploads: no such path", "the Resumable Upload API is documented in prose alone"),
-    ("meta-graph", "/upload:", "the Resumable Upload API is documented in prose alone"),
+    ("meta-graph", "{ig-media-id}: a body of `video/mp4`", "a session of the Resumable Upload API looks like any id"),
+    (
+        "meta-graph",
+        "{ig-media-id}: the query parameter `sig`",
+        "a session of the Resumable Upload API looks like any id",
+    ),
     ("meta-graph", "/video-upload/", "the host that takes the bytes of reels is documented in prose alone"),
     ("meta-graph", "/photos: multipart: Additional properties are not allowed ('source' was", PHOTO_FILES),
     ("meta-graph", "/photos: the part `source` is unknown", PHOTO_FILES),
