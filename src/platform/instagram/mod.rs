@@ -252,6 +252,11 @@ impl Platform for Network {
         login::LOGINS
     }
 
+    /// Through Facebook's login a reel is uploaded; a film in a carousel or a story is fetched all the same.
+    fn fetches(&self, account: &super::AccountInfo, class: &str) -> bool {
+        class == "image" || account.setting("via") != "facebook"
+    }
+
     fn hosts(&self, cx: &Cx<'_>) -> Vec<String> {
         match via(cx) {
             Via::Instagram => Vec::new(),

@@ -227,6 +227,10 @@ impl Platform for Network {
         login::LOGINS
     }
 
+    fn fetches(&self, _account: &super::AccountInfo, _class: &str) -> bool {
+        true
+    }
+
     fn find(&self) -> Option<&dyn Find> {
         Some(self)
     }
