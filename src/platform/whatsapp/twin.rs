@@ -85,6 +85,15 @@ impl Twin for WhatsappTwin {
         vec![HOST.to_string()]
     }
 
+    /// Facebook's twin has the same host.
+    fn shares(&self) -> Vec<String> {
+        self.hosts()
+    }
+
+    fn claims(&self, request: &Incoming) -> bool {
+        request.bearer().is_some_and(|token| token.starts_with(TOKEN))
+    }
+
     fn answer(&mut self, request: &Incoming) -> Reply {
         self.route(request).unwrap_or_else(|refusal| *refusal)
     }
