@@ -374,6 +374,7 @@ fn the_twin_is_as_strict_as_tiktok() {
             method: method.into(),
             host: host.into(),
             path: path.into(),
+            raw: path.into(),
             query,
             headers,
             body: body.to_vec(),
