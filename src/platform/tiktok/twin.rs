@@ -516,7 +516,7 @@ fn cut(source: &Value) -> Result<File, Refusal> {
         return Err(invalid("The video is too large"));
     }
     let whole = chunk == size && size <= 64_000_000;
-    if (size < 5_000_000 && !whole) || (!whole && !(5_000_000..=64_000_000).contains(&chunk)) {
+    if !whole && (size < 5_000_000 || !(5_000_000..=64_000_000).contains(&chunk)) {
         return Err(invalid("The chunk size is invalid"));
     }
     if count != size / chunk || count > 1000 {
