@@ -128,16 +128,10 @@ pub fn run(args: Args, outer: &World) -> Result<Exit, Trouble> {
     Ok(exit)
 }
 
-/// The files, and a media host for networks that fetch media.
+/// The files of the drafts.
 fn furnish(dir: &std::path::Path) -> std::io::Result<()> {
-    let public = dir.join("public");
     crate::store::private_directory(dir)?;
-    std::fs::create_dir(&public)?;
-    for (name, bytes) in FILES {
-        std::fs::write(dir.join(name), bytes)?;
-    }
-    let host = format!("[media_host]\ndirectory = '{}'\nurl_prefix = 'https://files.example/'\n", public.display());
-    std::fs::write(dir.join("config.toml"), host)
+    FILES.iter().try_for_each(|(name, bytes)| std::fs::write(dir.join(name), bytes))
 }
 
 fn variables() -> draft::Vars {
