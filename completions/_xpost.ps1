@@ -587,6 +587,7 @@ Register-ArgumentCompleter -Native -CommandName 'xpost' -ScriptBlock {
         'xpost;demo' {
             [CompletionResult]::new('--delay', '--delay', [CompletionResultType]::ParameterName, 'Every answer waits so long, so that there is something to see')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour: `auto` on a terminal, unless `NO_COLOR` is set')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Publish `examples/everything.md`, with pictures and a film, to every network')
             [CompletionResult]::new('--stay', '--stay', [CompletionResultType]::ParameterName, 'Keep the page open until Ctrl-C (always, on a terminal)')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON document on standard output (docs/json.md)')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only results, warnings and errors')

@@ -176,7 +176,7 @@ _xpost() {
             return 0
             ;;
         xpost__subcmd__account__subcmd__add)
-            opts="-q -v -h --name --server --set --with --paste --no-browser --secret --secret-command --stdin --offline --help-setup --json --quiet --verbose --color --help bluesky discord feed mastodon telegram webhook"
+            opts="-q -v -h --name --server --set --with --paste --no-browser --secret --secret-command --stdin --offline --help-setup --json --quiet --verbose --color --help bluesky discord facebook feed instagram linkedin mastodon mattermost ok slack telegram threads tiktok viber vk webhook whatsapp x youtube"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -536,7 +536,7 @@ _xpost() {
             return 0
             ;;
         xpost__subcmd__demo)
-            opts="-q -v -h --stay --delay --json --quiet --verbose --color --help"
+            opts="-q -v -h --all --stay --delay --json --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -964,7 +964,7 @@ _xpost() {
             return 0
             ;;
         xpost__subcmd__platforms)
-            opts="-q -v -h --json --quiet --verbose --color --help bluesky discord feed mastodon telegram webhook"
+            opts="-q -v -h --json --quiet --verbose --color --help bluesky discord facebook feed instagram linkedin mastodon mattermost ok slack telegram threads tiktok viber vk webhook whatsapp x youtube"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

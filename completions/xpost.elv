@@ -547,6 +547,7 @@ set edit:completion:arg-completer[xpost] = {|@words|
         &'xpost;demo'= {
             cand --delay 'Every answer waits so long, so that there is something to see'
             cand --color 'Colour: `auto` on a terminal, unless `NO_COLOR` is set'
+            cand --all 'Publish `examples/everything.md`, with pictures and a film, to every network'
             cand --stay 'Keep the page open until Ctrl-C (always, on a terminal)'
             cand --json 'One JSON document on standard output (docs/json.md)'
             cand -q 'Only results, warnings and errors'

@@ -465,6 +465,7 @@ complete -c xpost -n "__fish_xpost_using_subcommand demo" -l delay -d 'Every ans
 complete -c xpost -n "__fish_xpost_using_subcommand demo" -l color -d 'Colour: `auto` on a terminal, unless `NO_COLOR` is set' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c xpost -n "__fish_xpost_using_subcommand demo" -l all -d 'Publish `examples/everything.md`, with pictures and a film, to every network'
 complete -c xpost -n "__fish_xpost_using_subcommand demo" -l stay -d 'Keep the page open until Ctrl-C (always, on a terminal)'
 complete -c xpost -n "__fish_xpost_using_subcommand demo" -l json -d 'One JSON document on standard output (docs/json.md)'
 complete -c xpost -n "__fish_xpost_using_subcommand demo" -s q -l quiet -d 'Only results, warnings and errors'

@@ -272,21 +272,37 @@ fn secrets_are_nowhere_but_where_they_belong() {
     assert!(private >= 4 && searched > 50, "{private} private files, {searched} others");
     assert!(found.iter().any(|path| path.starts_with(&record)), "exchanges were recorded");
 
+    // where else than in `Authorization` a network documents its credentials; xpost masks them wherever it shows or records any
+    let documented = [
+        "bluesky body",
+        "discord path",
+        "ok body",
+        "ok query",
+        "telegram path",
+        "threads query",
+        "viber header",
+        "vk body",
+        "webhook path",
+    ];
+    let mut seen = BTreeSet::new();
     for exchange in &log {
-        let request = &exchange.request;
-        for (name, value) in &request.headers {
-            if name != "authorization" {
-                assert!(holds(value.as_bytes(), &forms).is_none(), "{}: header {name}", exchange.platform);
+        let (request, platform) = (&exchange.request, &exchange.platform);
+        let mut note = |place: &str, text: &[u8]| {
+            if holds(text, &forms).is_some() {
+                seen.insert(format!("{platform} {place}"));
             }
-        }
-        for (name, value) in &request.query {
-            assert!(holds(value.as_bytes(), &forms).is_none(), "{}: query {name}", exchange.platform);
-        }
-        let in_path = matches!(exchange.platform.as_str(), "telegram" | "discord" | "webhook");
-        assert!(in_path || holds(request.path.as_bytes(), &forms).is_none(), "{}: {}", exchange.platform, request.path);
-        let login = request.path.ends_with("createSession");
-        assert!(login || holds(&request.body, &forms).is_none(), "{} {}: body", exchange.platform, request.path);
+        };
+        request
+            .headers
+            .iter()
+            .filter(|(name, _)| name != "authorization")
+            .for_each(|(_, value)| note("header", value.as_bytes()));
+        request.query.iter().for_each(|(_, value)| note("query", value.as_bytes()));
+        note("path", request.path.as_bytes());
+        note("body", &request.body);
     }
+    let strange: Vec<&String> = seen.iter().filter(|place| !documented.contains(&place.as_str())).collect();
+    assert!(strange.is_empty(), "secrets where none belong: {strange:?}");
     private_modes(&machine, &record);
 }
 

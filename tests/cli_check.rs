@@ -5,7 +5,7 @@
 #[path = "support/cli.rs"]
 mod cli;
 
-use cli::{Machine, filters};
+use cli::{Machine, filters, takers};
 
 const DRAFT: &str = "+++\ntitle = 'Ferris 2.0'\nlang = 'en'\ntags = ['rust']\n+++\n**Ferris {{ version }}** is out, see \
 https://example.org/ferris and [the notes](https://example.org/notes).\n\n![](crab.png)\n";
@@ -21,10 +21,11 @@ fn machine() -> Machine {
 #[test]
 fn a_draft_is_checked_for_all_networks_with_nothing_at_hand() {
     let machine = machine();
-    let run = machine.run(&["check", "draft.md", "--to", "all", "--var", "version=2.0"]);
+    let to = takers(true);
+    let run = machine.run(&["check", "draft.md", "--to", &to, "--var", "version=2.0"]);
     run.good();
     assert!(!machine.home().exists(), "nothing was written");
-    let again = machine.run(&["publish", "draft.md", "--to", "all", "--var", "version=2.0", "--dry-run"]);
+    let again = machine.run(&["publish", "draft.md", "--to", &to, "--var", "version=2.0", "--dry-run"]);
     assert_eq!(run.all(), again.all());
     insta::with_settings!({ filters => filters() }, { insta::assert_snapshot!(run.all()) });
 }
@@ -56,7 +57,7 @@ fn what_is_wrong_is_refused_with_3() {
 #[test]
 fn a_preview_shows_each_target() {
     let machine = machine();
-    let run = machine.run(&["preview", "draft.md", "--to", "all", "--var", "version=2.0", "--offline"]);
+    let run = machine.run(&["preview", "draft.md", "--to", &takers(true), "--var", "version=2.0", "--offline"]);
     run.good();
     for line in run.out.lines().filter(|line| line.starts_with('│')) {
         assert_eq!(unicode_width::UnicodeWidthStr::width(line), 84, "{line}");
@@ -74,7 +75,7 @@ fn a_page_needs_nothing_but_itself() {
             "draft.md",
             "evil.md",
             "--to",
-            "all",
+            &takers(true),
             "--var",
             "version=2.0",
             "--offline",
@@ -83,8 +84,9 @@ fn a_page_needs_nothing_but_itself() {
         ])
         .good();
     let page = std::fs::read_to_string(machine.path("p.html")).unwrap();
-    for platform in xpost::platform::ALL {
-        assert_eq!(page.matches(&format!("<header><b>{}</b>", platform.spec().title)).count(), 2);
+    for name in takers(true).split(',') {
+        let title = xpost::platform::by_name(name).unwrap().spec().title;
+        assert!(page.matches(&format!("<header><b>{title}</b>")).count() >= 2, "{title}");
     }
     assert!(!page.contains("<script"), "everything is escaped");
     assert!(page.contains("data:image/png;base64,"));

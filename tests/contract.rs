@@ -114,7 +114,9 @@ fn main() {
     let log = Log::default();
     let writer = log.clone();
     tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).init();
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // most of a case is waiting
+    arguments.test_threads = arguments.test_threads.or(Some(8));
     let mut trials = Vec::new();
     for &platform in platform::ALL {
         for n in 0..kinds(platform) {

@@ -96,7 +96,7 @@ impl Shelf {
 
     /// A new file that is gone again unless it is kept.
     pub fn part(&self) -> Result<Part, String> {
-        std::fs::create_dir_all(&self.directory)
+        crate::store::private_directory(&self.directory)
             .map_err(|error| format!("it could not be kept in `{}`: {error}", self.directory.display()))?;
         Ok(Part { path: self.directory.join(format!("{}.part", Uuid::now_v7())) })
     }

@@ -239,3 +239,13 @@ pub fn filters() -> Vec<(&'static str, &'static str)> {
         (r"\\", "/"),
     ]
 }
+
+/// The networks that take a draft of words alone, or of words and a picture, as `--to` takes them.
+pub fn takers(picture: bool) -> String {
+    let takes = |platform: &&&dyn Platform| {
+        let media = &platform.spec().media;
+        !media.required || (picture && media.image.is_some())
+    };
+    let names: Vec<&str> = platform::ALL.iter().filter(takes).map(|platform| platform.spec().name).collect();
+    names.join(",")
+}

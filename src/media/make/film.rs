@@ -9,6 +9,7 @@ use super::super::film::{Film, SOUND, ffmpeg};
 use super::Media;
 use super::file::inspect;
 use super::{Probed, probe};
+use crate::store::private_directory;
 
 /// How often the rate is taken down because the file came out too large.
 const TURNS: u32 = 3;
@@ -25,7 +26,7 @@ pub(super) fn film(media: &Media, film: &Film, path: &Path) -> Result<(), String
     let program = ffmpeg().ok_or("`ffmpeg` is not on the PATH any more; install it, then `xpost retry`")?;
     let directory = path.parent().unwrap_or(Path::new("."));
     let fail = |error: std::io::Error| format!("it could not be kept in `{}`: {error}", directory.display());
-    fs::create_dir_all(directory).map_err(fail)?;
+    private_directory(directory).map_err(fail)?;
     let part = path.with_extension(format!("{}.part", std::process::id()));
     let mut rate = film.rate;
     let mut made = Err(String::new());

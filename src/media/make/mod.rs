@@ -16,6 +16,7 @@ use super::fit::{Fit, MOST_BYTES, Remake};
 use super::probe::{Probed, probe};
 use super::{Media, file};
 use crate::draft::{canonical, sha256};
+use crate::store::private_directory;
 
 /// The cache of made pictures is not let grow beyond this, in bytes.
 const MOST_KEPT: u64 = 500_000_000;
@@ -143,7 +144,7 @@ fn kept(path: &Path, media: &Media) -> Option<Media> {
 
 /// At once or not at all, and for nobody else to read: the picture may be from a place that only its owner can read.
 fn write(directory: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    fs::create_dir_all(directory)?;
+    private_directory(directory)?;
     let part = path.with_extension(format!("{}.part", std::process::id()));
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
