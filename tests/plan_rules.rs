@@ -206,7 +206,7 @@ fn files_are_judged_by_the_networks_limits() {
     let said = judge(&moving, &quay);
     assert!(said.starts_with("media_too_large: `a.png` has 1.5 MB, 1.0 MB are allowed; it moves"), "{said}");
     let said = judge(&|m| m.mime = "image/heic".into(), &quay);
-    assert!(said.starts_with("media_type: `a.png` is `image/heic`; Quay takes") && said.ends_with("as JPEG"), "{said}");
+    assert!(said.starts_with("media_type: `a.png` is `image/heic`; Quay takes") && said.contains("as JPEG"), "{said}");
     let long = |m: &mut Media| {
         (m.mime, m.bytes, m.about.millis) = ("video/mp4".into(), 20_000_000, Some(60_000));
     };

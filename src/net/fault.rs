@@ -120,7 +120,6 @@ impl Fault {
 
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)?;
         let mut extra = Vec::new();
         if let Some(status) = self.status {
             extra.push(format!("HTTP {status}"));
@@ -131,8 +130,19 @@ impl std::fmt::Display for Fault {
         if let Some(id) = &self.request_id {
             extra.push(format!("request {id}"));
         }
-        if extra.is_empty() { Ok(()) } else { write!(f, " ({})", extra.join(", ")) }
+        let whole =
+            if extra.is_empty() { self.message.clone() } else { format!("{} ({})", self.message, extra.join(", ")) };
+        f.write_str(&shown(&whole))
     }
+}
+
+/// Longest line that a fault makes.
+const LONGEST: usize = 1900;
+
+/// What a network said, fit for a terminal: no control characters, nothing that turns the reading direction, not without end.
+fn shown(text: &str) -> String {
+    let odd = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().take(LONGEST).map(|c| if odd(c) { ' ' } else { c }).collect()
 }
 
 impl std::error::Error for Fault {}

@@ -339,8 +339,9 @@ impl Job<'_> {
             return Err(Fault::new(Kind::Protocol, why));
         }
         while let Some(span) = self.next(&spans) {
+            // its date may have been changed alone, as the cache does for what is used
             if self.state.stamp != Stamp::of(self.media)? {
-                return Err(changed(self.media));
+                self.same_file().await?;
             }
             let slice = FileSlice { file: file(self.media), at: span.at, length: span.length };
             let request = self.upload.request(self.cx, &self.state.session, span, slice).await?;

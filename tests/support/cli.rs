@@ -231,6 +231,7 @@ pub fn filters() -> Vec<(&'static str, &'static str)> {
         (r"\b[0-9a-f]{64}\b", "[hash]"),
         (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "[uuid]"),
         (r"in \d+ ms", "in [n] ms"),
+        (r"(share:|status/|archives/\w+/p)\d{16,}", "$1[id]"),
         (r"\(\d+ posts, \d+ kB\)", "([size])"),
         (r"post/[2-7a-z]{13}\b", "post/[tid]"),
         (r"channels/\d+/\d+/\d+", "channels/[ids]"),

@@ -9,12 +9,12 @@ fn two_runs_of_the_same_draft_post_it_once() {
     let machine = Machine::with_accounts(&[]);
     machine.twins().inject(Inject::new(What::Delay { ms: 150 }).method("POST").times(0));
     machine.write("both.md", "bothone\n\n---\n\nbothtwo\n");
-    let children: Vec<Child> = (0..3).map(|_| start(&machine, &["publish", "both.md", "--to", "all"])).collect();
+    let takers = crate::cli::takers(false);
+    let children: Vec<Child> = (0..3).map(|_| start(&machine, &["publish", "both.md", "--to", &takers])).collect();
     for child in children {
         end(child).good();
     }
-    for platform in platform::ALL {
-        let name = platform.spec().name;
+    for name in takers.split(',') {
         assert_eq!((count(&machine, name, "bothone"), count(&machine, name, "bothtwo")), (1, 1), "{name}");
     }
     assert_eq!(posts(&machine).len(), 1);
