@@ -86,14 +86,24 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
+    /// The fault with this answer's status and the network's id of the request.
+    pub fn stamped(&self, fault: Fault) -> Fault {
+        Fault { status: Some(self.status), request_id: self.request_id.clone(), ..fault }
+    }
+
+    /// A moment of ours by the clock of whoever answered, which is told in whole seconds; the same where none is told.
+    pub fn their_time(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        let theirs = self.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+        at + theirs.map_or(TimeDelta::zero(), |theirs| theirs.with_timezone(&Utc) - self.at)
+    }
+
     /// The body as a type. Where it does not fit, the request may still have taken effect, and the fault says so.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
         serde_json::from_slice(&self.body).map_err(|error| {
             // the error may quote what the server sent
             let error = one_line(&error.to_string(), 200);
-            let mut fault = Fault::unreadable(format!("{} answered {}: {error}", self.asked, self.kind_of_body()));
-            fault.status = Some(self.status);
-            fault.request_id.clone_from(&self.request_id);
+            let fault = Fault::unreadable(format!("{} answered {}: {error}", self.asked, self.kind_of_body()));
+            let fault = self.stamped(fault);
             if self.write { fault } else { Fault { effect: super::Effect::None, ..fault } }
         })
     }

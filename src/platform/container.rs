@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Cx, Found, MediaUse, Post, Ready, Receipt, payload_error};
-use crate::net::{Answer, Fault, Kind, Request};
+use crate::net::{Fault, Kind, Request};
 
 /// What is still being processed after this long never will be ready; Meta speaks of five minutes.
 const PROCESSING: TimeDelta = TimeDelta::hours(1);
@@ -380,16 +380,10 @@ pub(super) struct Listed {
     pub at: Option<DateTime<Utc>>,
 }
 
-/// `2024-09-12T23:17:39+0000`, which is not quite RFC 3339.
-pub(super) fn moment(value: &Value) -> Option<DateTime<Utc>> {
-    let text = value.as_str()?;
-    DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%z").ok().map(|at| at.with_timezone(&Utc))
-}
-
-/// Our point in time by the server's clock.
-pub(super) fn by_their_clock(answer: &Answer, at: DateTime<Utc>) -> DateTime<Utc> {
-    let theirs = answer.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
-    at + theirs.map_or(TimeDelta::zero(), |theirs| theirs.with_timezone(&Utc) - answer.at)
+/// The receipt of a post. The permalink is never made by ourselves: what it holds is not the post's id.
+pub(super) fn receipt(post: &Value) -> Option<Receipt> {
+    let url = post["permalink"].as_str().filter(|url| url.starts_with("https://"));
+    Some(Receipt::new(id(&post["id"])?, url.map(str::to_string)))
 }
 
 /// Whether a part is among these posts, the newest first. `shown`: what its container says; `whole`: the list reaches back to before
@@ -474,14 +468,11 @@ mod tests {
     }
 
     #[test]
-    fn states_and_moments_as_both_networks_write_them() {
+    fn states_as_both_networks_write_them() {
         assert_eq!(says(&json!({"status": "FINISHED"})), Says::Ready);
         assert_eq!(says(&json!({"status_code": "ERROR", "status": "Error: no"})), Says::Failed);
         assert_eq!(says(&json!({"status_code": "EXPIRED"})), Says::Expired);
         assert_eq!(says(&json!({"status": "NEW_WORD"})), Says::Unknown);
-        assert_eq!(moment(&json!("2026-11-21T12:00:00+0000")), Some(at(0)));
-        assert_eq!(moment(&json!("2026-11-21T13:00:05+0100")), Some(at(5)));
-        assert_eq!(moment(&json!("yesterday")), None);
         assert_eq!((id(&json!(7)), id(&json!("7")), id(&json!(""))), (Some("7".into()), Some("7".into()), None));
     }
 }

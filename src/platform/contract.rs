@@ -653,8 +653,6 @@ pub fn explain_by_status(answer: &Answer) -> Option<Fault> {
 
 /// A 2xx answer without the field that the API promises: the post may exist.
 pub fn payload_error(answer: &Answer, missing: &str) -> Fault {
-    let mut fault = Fault::unreadable(format!("{} answered without `{missing}`", answer.asked));
-    fault.status = Some(answer.status);
-    fault.request_id.clone_from(&answer.request_id);
+    let fault = answer.stamped(Fault::unreadable(format!("{} answered without `{missing}`", answer.asked)));
     if answer.write { fault } else { Fault { effect: crate::net::Effect::None, ..fault } }
 }

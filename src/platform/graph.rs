@@ -189,9 +189,7 @@ pub fn moment(value: &Value) -> Option<DateTime<Utc>> {
 
 /// Our point in time by the clock of the server that gave this answer, 2 s earlier to be safe: what was posted since is not older.
 pub fn by_their_clock(answer: &Answer, since: DateTime<Utc>) -> DateTime<Utc> {
-    let theirs = answer.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
-    let ahead = theirs.map_or(TimeDelta::zero(), |theirs| theirs.with_timezone(&Utc) - answer.at);
-    since + ahead - TimeDelta::seconds(2)
+    answer.their_time(since) - TimeDelta::seconds(2)
 }
 
 /// The network's own words: what it says to the person if it has such, without the number in front and the stop at the end.
@@ -345,6 +343,7 @@ mod tests {
         let at = Some("2026-11-22T10:00:00Z".parse().unwrap());
         assert_eq!(moment(&json!("2026-11-22T10:00:00+0000")), at);
         assert_eq!((moment(&json!(1_795_341_600)), moment(&json!("1795341600"))), (at, at));
+        assert_eq!(moment(&json!("2026-11-22T11:00:00+0100")), at);
         assert_eq!(moment(&json!("tomorrow")), None);
     }
 

@@ -98,9 +98,7 @@ async fn message(cx: &Cx<'_>, post: &Post, guild: Option<&str>, since: DateTime<
 
 /// Our point in time by the server's clock, a little earlier to be safe.
 fn by_their_clock(answer: &Answer, since: DateTime<Utc>) -> DateTime<Utc> {
-    let theirs = answer.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
-    let ahead = theirs.map_or(Duration::zero(), |theirs| theirs.with_timezone(&Utc) - answer.at);
-    since + ahead - SLACK
+    answer.their_time(since) - SLACK
 }
 
 /// Nothing was posted here since then, whoever may read it.

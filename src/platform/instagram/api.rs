@@ -7,7 +7,7 @@ use super::{MEANINGS, RUPLOAD};
 use crate::net::{Body, Fault, Kind, Method, Request};
 use crate::platform::container::{self, Containers, Form, Listed};
 use crate::platform::graph::{self, Meaning};
-use crate::platform::{Cx, MediaUse, Receipt, upload};
+use crate::platform::{Cx, MediaUse, upload};
 
 /// The host of accounts that are logged in to through Facebook.
 pub const FACEBOOK: &str = "https://graph.facebook.com";
@@ -113,21 +113,15 @@ impl Containers for Instagram {
     }
 }
 
-/// The receipt of a post. The permalink is never made by ourselves: what it holds is not the post's id.
-pub fn receipt(post: &Value) -> Option<Receipt> {
-    let url = post["permalink"].as_str().filter(|url| url.starts_with("https://"));
-    Some(Receipt::new(container::id(&post["id"])?, url.map(str::to_string)))
-}
-
 /// A page of the account's posts, or of a post's comments.
 pub fn listed(answer: &Value) -> Vec<Listed> {
     let list = answer["data"].as_array().into_iter().flatten();
     list.filter_map(|post| {
         Some(Listed {
-            receipt: receipt(post)?,
+            receipt: container::receipt(post)?,
             text: post["caption"].as_str().or(post["text"].as_str()).unwrap_or_default().to_string(),
             parent: None,
-            at: container::moment(&post["timestamp"]),
+            at: graph::moment(&post["timestamp"]),
         })
     })
     .collect()

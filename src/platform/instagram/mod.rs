@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use self::api::{FACEBOOK, Instagram, MEDIA_FIELDS, Via, listed, number, receipt, request, user, via};
+use self::api::{FACEBOOK, Instagram, MEDIA_FIELDS, Via, listed, number, request, user, via};
 use super::container::{self, State};
 use super::graph::{self, Meaning, meaning};
 use super::{
@@ -196,7 +196,7 @@ impl Platform for Network {
         let id = container::id(&answer.value()["id"]).ok_or_else(|| payload_error(&answer, "id"))?;
         // it is posted, whatever becomes of this question
         let shown = cx.call(request(cx, Method::GET, &id)?.query("fields", MEDIA_FIELDS)).await;
-        let told = shown.ok().and_then(|answer| receipt(&answer.value())).filter(|told| told.id == id);
+        let told = shown.ok().and_then(|answer| container::receipt(&answer.value())).filter(|told| told.id == id);
         Ok(told.unwrap_or_else(|| Receipt::new(id, None)))
     }
 
@@ -316,7 +316,7 @@ impl Find for Network {
                 one.receipt = comment(std::mem::take(&mut one.receipt.id));
             }
             let whole = answer.value()["paging"]["next"].is_null();
-            let since = container::by_their_clock(&answer, since);
+            let since = answer.their_time(since);
             return Ok(container::among(&list, message(post), None, since, None, whole));
         }
         let shown = container::shown(cx, &Instagram, ready).await?;
@@ -327,7 +327,7 @@ impl Find for Network {
         let asking = request(cx, Method::GET, &path)?.query("fields", MEDIA_FIELDS).query("limit", LOOK_BACK.to_string());
         let answer = cx.call(asking).await?;
         let list = listed(&answer.value());
-        let since = container::by_their_clock(&answer, since);
+        let since = answer.their_time(since);
         let reached = list.len() < LOOK_BACK || list.last().and_then(|one| one.at).is_some_and(|at| at < since);
         let text = whole["caption"].as_str().unwrap_or_default();
         Ok(container::among(&list, text, None, since, shown, reached))

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::net::{Body, Fault, Kind, Method, Request};
 use crate::platform::container::{self, Containers, Form, Listed};
-use crate::platform::{Cx, Receipt, graph};
+use crate::platform::{Cx, graph};
 
 /// A request with the account's token where Threads documents it: in the query, which no log shows.
 ///
@@ -47,21 +47,15 @@ impl Containers for Threads {
     }
 }
 
-/// The receipt of a post; the permalink is never made by ourselves.
-pub fn receipt(post: &Value) -> Option<Receipt> {
-    let url = post["permalink"].as_str().filter(|url| url.starts_with("https://"));
-    Some(Receipt::new(container::id(&post["id"])?, url.map(str::to_string)))
-}
-
 /// A page of the account's posts or replies.
 pub fn listed(answer: &Value) -> Vec<Listed> {
     let list = answer["data"].as_array().into_iter().flatten();
     list.filter_map(|post| {
         Some(Listed {
-            receipt: receipt(post)?,
+            receipt: container::receipt(post)?,
             text: post["text"].as_str().unwrap_or_default().to_string(),
             parent: container::id(&post["replied_to"]["id"]),
-            at: container::moment(&post["timestamp"]),
+            at: graph::moment(&post["timestamp"]),
         })
     })
     .collect()

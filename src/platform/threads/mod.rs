@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use self::api::{POST_FIELDS, Threads, listed, receipt, request};
+use self::api::{POST_FIELDS, Threads, listed, request};
 use super::container::{self, State};
 use super::graph::{self, Meaning, meaning};
 use super::{
@@ -184,7 +184,7 @@ impl Platform for Network {
         let id = container::id(&answer.value()["id"]).ok_or_else(|| payload_error(&answer, "id"))?;
         // it is posted, whatever becomes of this question; that it can be read is what the next part of a thread needs
         let shown = cx.call(request(cx, Method::GET, &id)?.query("fields", POST_FIELDS)).await;
-        let told = shown.ok().and_then(|answer| receipt(&answer.value())).filter(|told| told.id == id);
+        let told = shown.ok().and_then(|answer| container::receipt(&answer.value())).filter(|told| told.id == id);
         Ok(told.unwrap_or_else(|| Receipt::new(id, None)))
     }
 
@@ -289,7 +289,7 @@ impl Find for Network {
         let path = if parent.is_some() { "me/replies" } else { "me/threads" };
         let asking = request(cx, Method::GET, path)?.query("fields", POST_FIELDS).query("limit", PAGE.to_string());
         let (list, since) = match cx.call(asking).await {
-            Ok(answer) => (listed(&answer.value()), container::by_their_clock(&answer, since)),
+            Ok(answer) => (listed(&answer.value()), answer.their_time(since)),
             // replies may be read by permission only
             Err(fault) if fault.kind == Kind::Forbidden && shown.is_some() => (Vec::new(), since),
             Err(fault) => return Err(fault),

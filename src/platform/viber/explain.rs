@@ -53,7 +53,5 @@ pub fn explain(answer: &Answer) -> Option<Fault> {
         let named = answer.header("retry-after").and_then(|text| parse_retry_at(text, answer.at));
         fault.retry_at = named.or(Some(answer.at + PAUSE));
     }
-    fault.status = Some(answer.status);
-    fault.request_id.clone_from(&answer.request_id);
-    Some(fault.code(status.to_string()))
+    Some(answer.stamped(fault).code(status.to_string()))
 }

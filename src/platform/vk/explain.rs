@@ -84,9 +84,6 @@ pub(super) fn explain(answer: &Answer) -> Option<Fault> {
 }
 
 fn made(answer: &Answer, code: Option<i64>, kind: Kind, message: String) -> Fault {
-    let mut fault = Fault::new(kind, message);
-    fault.code = code.map(|code| code.to_string());
-    fault.status = Some(answer.status);
-    fault.request_id.clone_from(&answer.request_id);
-    fault
+    let code = code.map(|code| code.to_string());
+    answer.stamped(Fault { code, ..Fault::new(kind, message) })
 }
