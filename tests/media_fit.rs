@@ -549,7 +549,9 @@ fn every_network_takes_what_is_at_its_limit_and_gets_less_of_what_is_above() {
             }
         }
         if let Some(pixels) = limits.image_pixels {
-            let width = 1000u32;
+            // where the sides are bounded, too, the other one must fit
+            let width =
+                limits.image_side.map_or(1000, |side| u32::try_from(pixels / u64::from(side)).unwrap().max(1000));
             let height = u32::try_from(pixels / u64::from(width)).unwrap();
             for (height, fits) in [(height - 1, true), (height, true), (height + 1, false)] {
                 let judged = at(&imagined("image/jpeg", 1000, width, height));

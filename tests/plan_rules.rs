@@ -212,7 +212,8 @@ fn files_are_judged_by_the_networks_limits() {
     };
     assert_eq!(
         judge(&long, &quay),
-        "media_too_large: `a.png` has 20.0 MB, 10.0 MB are allowed; export it with at most 1266 kbit/s, or make it shorter"
+        "media_too_large: `a.png` has 20.0 MB, 10.0 MB are allowed; export it with at most 1266 kbit/s, or make it \
+         shorter; `ffmpeg = true` in `config.toml` lets ffmpeg make it anew"
     );
     assert!(judge(&|m| m.mime = "audio/mpeg".into(), &quay).contains("does not take"));
     assert!(judge(&|m| m.mime = "video/mp4".into(), &target(|spec| spec.media.video = None)).contains("no films"));
