@@ -1,7 +1,6 @@
 //! Runs that are interrupted, that meet another run, or that nobody listens to.
 
 use super::*;
-use xpost::platform;
 use xpost::twin::{Inject, What};
 
 #[test]
