@@ -42,8 +42,15 @@ async fn plans(draft: &Draft) -> Vec<Plan> {
         let to = draft.fields.to.as_deref().unwrap_or_default();
         to.is_empty() || to.iter().any(|to| to == "all" || to == name)
     };
+    // where a network demands a picture or a film, the draft must have one
+    let has = |end: &str| draft.media().iter().any(|medium| medium.source.ends_with(end));
+    let (pictures, films) = (has(".png"), has(".mp4"));
     ALL.iter()
         .filter(|platform| wanted(platform.spec().name))
+        .filter(|platform| {
+            let media = &platform.spec().media;
+            !media.required || (pictures && media.image.is_some()) || (films && media.video.is_some())
+        })
         .map(|platform| {
             let target = Target { name: platform.spec().name.into(), platform: *platform, account: None };
             plan(draft, &facts, &target, &Known::default(), &Settings::default())
@@ -78,7 +85,12 @@ async fn the_release_is_a_thread_on_some_and_one_post_on_others() {
         let first = &plan.parts[0];
         assert_eq!(first.media.len(), 1, "{}", plan.target);
         let alt = first.media[0].alt.as_deref();
-        assert_eq!(alt, Some("A small orange crab on a beach, both claws in the air"));
-        assert_eq!((first.media[0].media.mime.as_str(), first.media[0].media.width), ("image/png", Some(640)));
+        assert!(
+            alt.is_none_or(|alt| alt == "A small orange crab on a beach, both claws in the air"),
+            "{}",
+            plan.target
+        );
+        let medium = &first.media[0].media;
+        assert!(medium.mime.starts_with("image/") && medium.width == Some(640), "{}: {medium:?}", plan.target);
     }
 }
