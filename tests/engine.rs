@@ -201,6 +201,9 @@ impl Edit for Fake {
         if matches!(act, Act::Fine | Act::Stored) {
             self.posts.lock().unwrap()[receipt.id.parse::<usize>().unwrap()].1 = post.text.text.clone();
         }
+        if post.text.text.contains("slow") {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
         match act {
             Act::Fine => Ok(receipt.clone()),
             Act::Stored => Err(lost()),
@@ -679,29 +682,64 @@ async fn a_post_gets_other_words_and_the_journal_says_so() {
     let before = *world.network.requests.lock().unwrap();
     // nothing is sent if one part cannot be changed
     for parts in [vec![part("one!"), part("forbidden")], vec![part("one!")]] {
-        let fault = engine.edit(&row().await, &parts, "q").await.unwrap_err();
+        let fault = engine.edit(ids[0], &parts, "q").await.unwrap_err();
         assert_eq!((fault.kind, fault.effect), (Kind::Unsupported, Effect::None));
     }
     assert_eq!(*world.network.requests.lock().unwrap(), before);
     // only what changed is sent; a login that has ended is renewed
     world.network.writes.lock().unwrap().push_back(Act::Auth);
-    assert_eq!(engine.edit(&row().await, &[part("one"), part("two!")], "q").await.unwrap(), [1]);
+    assert_eq!(engine.edit(ids[0], &[part("one"), part("two!")], "q").await.unwrap(), [1]);
     assert_eq!(*world.network.requests.lock().unwrap(), before + 2);
     let now = row().await;
     assert_eq!((now.parts[1].payload.clone(), now.plan_hash.as_str()), (json!("two!"), "q"));
     assert_eq!((world.network.count("a", "two!"), world.network.count("a", "two")), (1, 0));
     // an answer that was lost: the journal keeps the old words, and the same again does no harm
     world.network.writes.lock().unwrap().push_back(Act::Stored);
-    engine.edit(&row().await, &[part("one"), part("three")], "r").await.unwrap_err();
+    engine.edit(ids[0], &[part("one"), part("three")], "r").await.unwrap_err();
     assert_eq!(row().await.parts[1].payload, json!("two!"));
-    assert_eq!(engine.edit(&row().await, &[part("one"), part("three")], "r").await.unwrap(), [1]);
+    assert_eq!(engine.edit(ids[0], &[part("one"), part("three")], "r").await.unwrap(), [1]);
     assert_eq!(world.network.count("a", "three"), 1);
+    assert!(engine.edit(ids[0], &[part("one"), part("three")], "r").await.unwrap().is_empty());
     let attempts = engine.store().attempts(row().await.post_id).await.unwrap();
     let edits: Vec<&str> =
         attempts.iter().filter(|attempt| attempt.phase == "edit").map(|attempt| attempt.outcome.as_str()).collect();
     assert_eq!(edits, ["ok", "fault", "ok"]);
+    // after a lost answer the old words are not "the same", for the network may hold the new ones; a refusal in between tells nothing
+    for act in [Act::Stored, Act::Refused] {
+        world.network.writes.lock().unwrap().push_back(act);
+        engine.edit(ids[0], &[part("one"), part("four")], "r").await.unwrap_err();
+    }
+    assert_eq!(world.network.count("a", "four"), 1);
+    assert_eq!(engine.edit(ids[0], &[part("one"), part("three")], "r").await.unwrap(), [1]);
+    assert_eq!((world.network.count("a", "four"), world.network.count("a", "three")), (0, 1));
+    // nor after a process that died over it
+    engine.store().editing(row().await.parts[1].id, Utc::now()).await.unwrap();
+    assert_eq!(engine.edit(ids[0], &[part("one"), part("three")], "r").await.unwrap(), [1]);
+    // but a change that was refused changed nothing
+    world.network.writes.lock().unwrap().push_back(Act::Refused);
+    engine.edit(ids[0], &[part("one"), part("four")], "r").await.unwrap_err();
+    assert!(engine.edit(ids[0], &[part("one"), part("three")], "r").await.unwrap().is_empty());
     // what was taken back cannot be changed
     engine.store().deleted(row().await.parts[0].id, Utc::now()).await.unwrap();
-    let fault = engine.edit(&row().await, &[part("one"), part("four")], "s").await.unwrap_err();
+    let fault = engine.edit(ids[0], &[part("one"), part("four")], "s").await.unwrap_err();
     assert!(fault.message.contains("part 1 is not posted"), "{fault}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_change_a_post_at_once_leave_one_truth() {
+    let world = World::new(Repeat::Find, true, &[]);
+    let (one, two) = (world.engine(), world.engine());
+    let ids = world.add(&one, &["a"], &["old"], &AddOptions::default()).await;
+    world.run(&one, &ids).await;
+    let part = |text: &str| [Part { text: Text::plain(text), payload: json!(text), ..Part::default() }];
+    let (slow, quick) = (part("slow words"), part("other words"));
+    let later = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        two.edit(ids[0], &quick, "q").await
+    };
+    let (first, second) = tokio::join!(one.edit(ids[0], &slow, "p"), later);
+    assert_eq!((first.unwrap(), second.unwrap()), (vec![0], vec![0]));
+    let row = one.store().delivery(ids[0]).await.unwrap().unwrap();
+    assert_eq!(row.parts[0].payload, json!("other words"));
+    assert_eq!(world.network.count("a", "other words"), 1);
 }

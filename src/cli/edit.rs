@@ -77,7 +77,7 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
             }
             let engine = engine.clone();
             work.spawn(async move {
-                let done = engine.edit(&delivery, &plan.parts, &plan.hash).await;
+                let done = engine.edit(delivery.id, &plan.parts, &plan.hash).await;
                 (delivery, done)
             });
         }

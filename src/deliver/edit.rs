@@ -1,22 +1,30 @@
-//! Changing a post that is out. A change may be made twice without harm, so a lost answer is no riddle: it is made again.
+//! Changing a post that is out. A change may be made twice without harm, so a lost answer is no riddle: it is made again. One process
+//! at a time changes a delivery, else the journal could end with other words than the network.
+
+use std::collections::BTreeSet;
 
 use chrono::Utc;
 
 use super::engine::{Engine, store_fault};
 use super::lookup::claimed;
+use super::owner::edit_lock;
 use super::session::{Quiet, Session};
 use super::turn::post;
-use crate::net::{Fault, Kind};
+use crate::net::{Effect, Fault, Kind};
 use crate::platform::{Edit, Part, Post, Receipt};
-use crate::store::{DeliveryRow, NewWords, PartRow, Try};
+use crate::store::{Attempt, NewWords, PartRow, Try};
 
 impl Engine {
-    /// Gives the parts of a delivery new words, and writes that down. What is the same already is left alone; 0-based numbers of what
-    /// was changed. Everything is looked at first: if one part cannot be changed, none is.
+    /// Gives the parts of a delivery (its id) new words, and writes that down. What is known to be the same already is left alone; 0-based
+    /// numbers of what was changed. Everything is looked at first: if one part cannot be changed, none is.
     ///
     /// # Errors
     /// The network cannot do that, or refuses; parts before the one that failed have their new words, and the journal says so.
-    pub async fn edit(&self, delivery: &DeliveryRow, parts: &[Part], plan_hash: &str) -> Result<Vec<usize>, Fault> {
+    pub async fn edit(&self, delivery: i64, parts: &[Part], plan_hash: &str) -> Result<Vec<usize>, Fault> {
+        let _lock = edit_lock(self.locks(), delivery).await?;
+        let delivery = self.store().delivery(delivery).await.map_err(store_fault)?;
+        let delivery = &delivery.ok_or_else(|| Fault::local("it is not in the journal any more"))?;
+        let unsure = unsure(&self.store().attempts(delivery.post_id).await.map_err(store_fault)?);
         let account = match delivery.account_id {
             Some(id) => self.store().account_by_id(id).await.map_err(store_fault)?,
             None => None,
@@ -37,7 +45,7 @@ impl Engine {
                 return Err(Fault::local(format!("part {} is not posted ({})", index + 1, row.state.word())));
             }
             let old = post(&claimed(delivery, index)?)?;
-            if row.payload == part.payload && old.text == part.text {
+            if row.payload == part.payload && old.text == part.text && !unsure.contains(&row.id) {
                 continue;
             }
             let mut new = old.clone();
@@ -88,4 +96,19 @@ impl Engine {
             }
         }
     }
+}
+
+/// Parts whose last change may have come to the network or not: its answer was lost, or the process died.
+fn unsure(attempts: &[Attempt]) -> BTreeSet<i64> {
+    let mut unsure = BTreeSet::new();
+    for attempt in attempts.iter().filter(|attempt| attempt.phase == "edit") {
+        // what was begun and never ended has no fault
+        let refused = attempt.fault.as_ref().is_some_and(|fault| fault.effect == Effect::None);
+        if attempt.outcome == "ok" {
+            unsure.remove(&attempt.part_id);
+        } else if !refused {
+            unsure.insert(attempt.part_id);
+        }
+    }
+    unsure
 }

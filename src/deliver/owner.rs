@@ -85,7 +85,19 @@ fn file_of(locks: &Path, id: &str) -> PathBuf {
 /// The directory cannot be written, or another process held it for three minutes: the network's time, then that of a command which
 /// is handed the new login.
 pub async fn login_lock(locks: &Path, key: &str) -> Result<File, Fault> {
-    let path = locks.join(format!("login-{key}.lock"));
+    wait_for(locks, &format!("login-{key}"), "renewing this login").await
+}
+
+/// Takes the lock of a delivery whose words are changed, so that the journal ends with the words that the network ends with.
+///
+/// # Errors
+/// The directory cannot be written, or another process held it for three minutes.
+pub async fn edit_lock(locks: &Path, delivery: i64) -> Result<File, Fault> {
+    wait_for(locks, &format!("edit-{delivery}"), "changing this post").await
+}
+
+async fn wait_for(locks: &Path, name: &str, doing: &str) -> Result<File, Fault> {
+    let path = file_of(locks, name);
     let fail = |error: std::io::Error| Fault::local(format!("no lock on `{}`: {error}", path.display()));
     crate::store::private_directory(locks).map_err(fail)?;
     let file = private().create(true).truncate(false).open(&path).map_err(fail)?;
@@ -96,5 +108,5 @@ pub async fn login_lock(locks: &Path, key: &str) -> Result<File, Fault> {
             Err(TryLockError::Error(error)) => return Err(fail(error)),
         }
     }
-    Err(Fault::local("another xpost has been renewing this login for three minutes; try again"))
+    Err(Fault::local(format!("another xpost has been {doing} for three minutes; try again")))
 }

@@ -91,12 +91,6 @@ impl Answer {
         Fault { status: Some(self.status), request_id: self.request_id.clone(), ..fault }
     }
 
-    /// A moment of ours by the clock of whoever answered, which is told in whole seconds; the same where none is told.
-    pub fn their_time(&self, at: DateTime<Utc>) -> DateTime<Utc> {
-        let theirs = self.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
-        at + theirs.map_or(TimeDelta::zero(), |theirs| theirs.with_timezone(&Utc) - self.at)
-    }
-
     /// The body as a type. Where it does not fit, the request may still have taken effect, and the fault says so.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
         serde_json::from_slice(&self.body).map_err(|error| {
@@ -108,11 +102,12 @@ impl Answer {
         })
     }
 
-    /// A moment of ours by the server's clock, for comparing with times that it names; the same moment where it does not say what time
-    /// it is. The clocks are known to the second.
+    /// A moment of ours by the server's clock, for comparing with times that it names: what it has made since is not older. Both clocks
+    /// are known to the second, therefore two seconds earlier; where it does not say what time it is, the clocks are taken as the same.
     pub fn by_their_clock(&self, at: DateTime<Utc>) -> DateTime<Utc> {
         let theirs = self.header("date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
-        theirs.map_or(at, |theirs| at + (theirs.with_timezone(&Utc) - self.at))
+        let ahead = theirs.map_or(TimeDelta::zero(), |theirs| theirs.with_timezone(&Utc) - self.at);
+        at + ahead - TimeDelta::seconds(2)
     }
 
     /// A response header as text.

@@ -387,7 +387,7 @@ pub(super) fn receipt(post: &Value) -> Option<Receipt> {
 }
 
 /// Whether a part is among these posts, the newest first. `shown`: what its container says; `whole`: the list reaches back to before
-/// `since`, the time of the first try by the server's clock.
+/// `since`, the time of the first try by the server's clock ([`Answer::by_their_clock`]).
 pub(super) fn among(
     list: &[Listed],
     text: &str,
@@ -397,7 +397,7 @@ pub(super) fn among(
     whole: bool,
 ) -> Found {
     // what a container says counts more than clocks
-    let from = if shown == Some(true) { since - SLACK } else { since - TimeDelta::seconds(2) };
+    let from = if shown == Some(true) { since - SLACK } else { since };
     let same = |one: &&Listed| {
         one.text.trim() == text.trim() && one.parent.as_deref() == parent && one.at.is_some_and(|at| at >= from)
     };

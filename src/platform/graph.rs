@@ -187,11 +187,6 @@ pub fn moment(value: &Value) -> Option<DateTime<Utc>> {
     }
 }
 
-/// Our point in time by the clock of the server that gave this answer, 2 s earlier to be safe: what was posted since is not older.
-pub fn by_their_clock(answer: &Answer, since: DateTime<Utc>) -> DateTime<Utc> {
-    answer.their_time(since) - TimeDelta::seconds(2)
-}
-
 /// The network's own words: what it says to the person if it has such, without the number in front and the stop at the end.
 fn words(error: &Value) -> String {
     let text = |key: &str| error[key].as_str().map(str::trim).filter(|text| !text.is_empty());

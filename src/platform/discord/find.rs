@@ -1,18 +1,16 @@
 //! Read-back for bots: did this part land? A webhook cannot read.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::api::{CROSSPOSTED, HAS_THREAD, Message, User, made};
 use super::{Mode, Network, bot, channel, message_receipt, mode, place, root, target, thread, thread_receipt};
-use crate::net::{Answer, Fault, Method};
+use crate::net::{Fault, Method};
 use crate::platform::{Cx, Find, Found, Platform, Post, Ready, Receipt};
 
 /// So many pages of 100 messages are read at most.
 const PAGES: usize = 5;
-/// The difference of the clocks is known to the second.
-const SLACK: Duration = Duration::seconds(2);
 
 #[async_trait]
 impl Find for Network {
@@ -64,7 +62,7 @@ async fn message(cx: &Cx<'_>, post: &Post, guild: Option<&str>, since: DateTime<
             request = request.query("before", id);
         }
         let answer = cx.call(request).await?;
-        let since = by_their_clock(&answer, since);
+        let since = answer.by_their_clock(since);
         let page: Vec<Message> = answer.json()?;
         let Some(oldest) = page.last() else {
             // an empty page is the channel's beginning, but an empty channel may be one whose history the bot may not read
@@ -94,11 +92,6 @@ async fn message(cx: &Cx<'_>, post: &Post, guild: Option<&str>, since: DateTime<
         // two that are alike, or more messages than were read
         _ => Found::Unsure,
     })
-}
-
-/// Our point in time by the server's clock, a little earlier to be safe.
-fn by_their_clock(answer: &Answer, since: DateTime<Utc>) -> DateTime<Utc> {
-    answer.their_time(since) - SLACK
 }
 
 /// Nothing was posted here since then, whoever may read it.

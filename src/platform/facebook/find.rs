@@ -77,7 +77,7 @@ impl List {
             }
             let answer = cx.call(request).await?;
             let value = answer.value();
-            let since = graph::by_their_clock(&answer, since);
+            let since = answer.by_their_clock(since);
             let list = value["data"].as_array().ok_or_else(|| payload_error(&answer, "data"))?;
             let mut older = false;
             for entry in list {

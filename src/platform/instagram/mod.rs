@@ -316,7 +316,7 @@ impl Find for Network {
                 one.receipt = comment(std::mem::take(&mut one.receipt.id));
             }
             let whole = answer.value()["paging"]["next"].is_null();
-            let since = answer.their_time(since);
+            let since = answer.by_their_clock(since);
             return Ok(container::among(&list, message(post), None, since, None, whole));
         }
         let shown = container::shown(cx, &Instagram, ready).await?;
@@ -327,7 +327,7 @@ impl Find for Network {
         let asking = request(cx, Method::GET, &path)?.query("fields", MEDIA_FIELDS).query("limit", LOOK_BACK.to_string());
         let answer = cx.call(asking).await?;
         let list = listed(&answer.value());
-        let since = answer.their_time(since);
+        let since = answer.by_their_clock(since);
         let reached = list.len() < LOOK_BACK || list.last().and_then(|one| one.at).is_some_and(|at| at < since);
         let text = whole["caption"].as_str().unwrap_or_default();
         Ok(container::among(&list, text, None, since, shown, reached))

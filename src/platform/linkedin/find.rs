@@ -3,7 +3,7 @@
 //! Members' own posts can be read by apps with the closed permission `r_member_social` alone: for all others LinkedIn does not tell.
 
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::api;
@@ -16,8 +16,6 @@ use crate::platform::{Cx, Find, Found, Post, payload_error};
 const PAGE: usize = 50;
 /// and so many pages are read.
 const PAGES: usize = 4;
-/// Two clocks differ by less than this, where the server tells its own to the second.
-const SLACK: TimeDelta = TimeDelta::seconds(2);
 
 #[async_trait]
 impl Find for Network {
@@ -69,8 +67,7 @@ impl Search<'_> {
             let answer = cx.call(request).await?;
             let value = answer.value();
             let elements = value["elements"].as_array().ok_or_else(|| payload_error(&answer, "elements"))?;
-            // a little earlier, to be safe
-            let since = answer.by_their_clock(since) - SLACK;
+            let since = answer.by_their_clock(since);
             let mut hits: Vec<(DateTime<Utc>, &Value)> = Vec::new();
             let mut older = false;
             for element in elements {

@@ -104,7 +104,7 @@ impl Find for Network {
             Value::Array(topics) => topics,
             _ => return Err(payload_error(&said.answer, "media_topics")),
         };
-        let begin = said.answer.by_their_clock(since).timestamp_millis() - 2000;
+        let begin = said.answer.by_their_clock(since).timestamp_millis();
         let (wanted, files) = seen(&post.payload["attachment"]["media"]);
         let made = |topic: &Value| topic["created_ms"].as_i64();
         let new = topics.iter().filter(|topic| made(topic).is_none_or(|at| at >= begin));

@@ -289,7 +289,7 @@ impl Find for Network {
         let path = if parent.is_some() { "me/replies" } else { "me/threads" };
         let asking = request(cx, Method::GET, path)?.query("fields", POST_FIELDS).query("limit", PAGE.to_string());
         let (list, since) = match cx.call(asking).await {
-            Ok(answer) => (listed(&answer.value()), answer.their_time(since)),
+            Ok(answer) => (listed(&answer.value()), answer.by_their_clock(since)),
             // replies may be read by permission only
             Err(fault) if fault.kind == Kind::Forbidden && shown.is_some() => (Vec::new(), since),
             Err(fault) => return Err(fault),

@@ -149,7 +149,7 @@ impl Find for Network {
             // what waits stands in a list of its own, by the time at which it will be shown
             all.push(("filter".into(), if waits.is_some() { "postponed" } else { "all" }.into()));
             let said = read(cx, &token, "wall.get", all).await?;
-            let begin = said.answer.by_their_clock(since).timestamp() - 2;
+            let begin = said.answer.by_their_clock(since).timestamp();
             let items = said.list("items")?;
             let mut older = false;
             for item in items {
@@ -193,7 +193,7 @@ async fn comment(
         ("sort", "desc".into()),
     ]);
     let said = read(cx, token, "wall.getComments", all).await?;
-    let begin = said.answer.by_their_clock(since).timestamp() - 2;
+    let begin = said.answer.by_their_clock(since).timestamp();
     let wanted = key(post.payload["params"]["message"].as_str().unwrap_or_default());
     let items = said.list("items")?;
     let new = items.iter().filter(|item| item["date"].as_i64().is_some_and(|date| date >= begin));
