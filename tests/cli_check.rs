@@ -84,9 +84,16 @@ fn a_page_needs_nothing_but_itself() {
         ])
         .good();
     let page = std::fs::read_to_string(machine.path("p.html")).unwrap();
-    for name in takers(true).split(',') {
+    let to = takers(true);
+    let told = machine.json(&["preview", "draft.md", "evil.md", "--to", &to, "--var", "version=2.0", "--offline"]);
+    for name in to.split(',') {
         let title = xpost::platform::by_name(name).unwrap().spec().title;
-        assert!(page.matches(&format!("<header><b>{title}</b>")).count() >= 2, "{title}");
+        let targets = told["drafts"].as_array().unwrap().iter().flat_map(|draft| draft["targets"].as_array().unwrap());
+        let parts =
+            targets.filter(|target| target["platform"] == name).map(|target| target["parts"].as_array().unwrap().len());
+        let parts: usize = parts.sum();
+        assert!(parts >= 2, "{told:#}");
+        assert_eq!(page.matches(&format!("<header><b>{title}</b>")).count(), parts, "{title}");
     }
     assert!(!page.contains("<script"), "everything is escaped");
     assert!(page.contains("data:image/png;base64,"));

@@ -317,7 +317,7 @@ fn some_at_once<T: Send>(work: impl IntoIterator<Item = T>, run: impl Fn(T) -> C
 }
 
 /// How much is done at once, of each test.
-const AT_ONCE: usize = 20;
+const AT_ONCE: usize = 16;
 
 /// How many rounds of random kills there are.
 fn rounds() -> u32 {

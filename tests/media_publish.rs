@@ -4,17 +4,18 @@
 
 #[path = "support/cli.rs"]
 mod cli;
+#[path = "support/pictures.rs"]
+#[allow(dead_code, reason = "a part of it is used")]
+mod pictures;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use cli::{Machine, filters};
+use cli::{Machine, filters, takers};
 use image::{Rgb, RgbImage};
 use jpeg_encoder::{ColorType, Encoder};
 use serde_json::Value;
 use xpost::twin::{Inject, What, When};
-
-/// Networks that are sent files, or a description of them.
-const SIX: &str = "bluesky,discord,feed,mastodon,telegram,webhook";
 
 const MARK: &[u8] = b"Wallstrasse-77";
 
@@ -48,8 +49,16 @@ fn files(directory: &Path) -> Vec<std::path::PathBuf> {
 
 fn machine(accounts: &[&str]) -> Machine {
     let machine = Machine::with_accounts(accounts);
-    let limits = "[limits.bluesky]\nmax_image_bytes = 60000\n[limits.telegram]\nmax_image_bytes = 60000\n";
-    std::fs::write(machine.home().join("config.toml"), limits).unwrap();
+    // what lies there may be fetched by anybody
+    let public = machine.path("public");
+    std::fs::create_dir_all(&public).unwrap();
+    let config = format!(
+        "[limits.bluesky]\nmax_image_bytes = 60000\n[limits.telegram]\nmax_image_bytes = 60000\n\
+         [limits.instagram]\npad_images = true\n\
+         [media_host]\ndirectory = '{}'\nurl_prefix = 'https://files.example/'\n",
+        public.display()
+    );
+    std::fs::write(machine.home().join("config.toml"), config).unwrap();
     machine.write("draft.md", "Seen on the way\n\n![a wall](photo.jpg)\n");
     machine
 }
@@ -67,7 +76,7 @@ fn every_network_gets_what_fits_and_nothing_that_tells() {
         "{said}"
     );
     assert!(files(&machine.home().join("cache")).is_empty(), "nothing is made before it is published");
-    machine.run(&["publish", "draft.md", "--to", SIX]).good();
+    machine.run(&["publish", "draft.md", "--to", &takers(true)]).good();
     for name in ["bluesky", "mastodon", "telegram", "discord"] {
         let seen = machine.twins().timeline(name);
         let medium = &seen[0].media[0];
@@ -79,12 +88,34 @@ fn every_network_gets_what_fits_and_nothing_that_tells() {
         }
     }
     let exchanges = machine.twins().log();
-    assert!(exchanges.iter().any(|one| holds(&one.request.body, b"\xff\xd8\xff")), "pictures were uploaded");
-    for exchange in exchanges {
+    for platform in xpost::platform::ALL.iter().filter(|platform| platform.spec().media.image.is_some()) {
+        let name = platform.spec().name;
+        // a feed is a file, no network that shows anything
+        let shown = machine.twins().timeline(name);
+        assert!(shown.iter().any(|post| !post.media.is_empty()) || platform.twin().hosts().is_empty(), "{name}");
+    }
+    let uploads = exchanges.iter().filter(|one| holds(&one.request.body, b"\xff\xd8\xff")).map(|one| &one.platform);
+    assert!(uploads.collect::<BTreeSet<_>>().len() >= 10, "pictures were uploaded");
+    for exchange in &exchanges {
         assert!(!holds(&exchange.request.body, MARK), "{} {}", exchange.platform, exchange.request.path);
     }
-    // one for those who take all of it, one for those who take little
-    assert_eq!(files(&machine.home().join("cache/fitted")).len(), 2);
+    let hosted = files(&machine.path("public"));
+    assert!(!hosted.is_empty(), "pictures were fetched");
+    for path in hosted {
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(bytes.starts_with(b"\xff\xd8\xff"), "{}: {:x?}", path.display(), &bytes[..12.min(bytes.len())]);
+        assert!(!holds(&bytes, MARK), "{}", path.display());
+    }
+    // a webhook describes the file that its receiver can fetch, not the one that it was made of
+    let hook = exchanges.iter().find(|one| one.platform == "webhook").unwrap();
+    let told = serde_json::from_slice::<Value>(&hook.request.body).unwrap()["data"]["media"][0].clone();
+    let there =
+        told["url"].as_str().unwrap().replace("https://files.example", &machine.path("public").display().to_string());
+    let there = std::fs::read(there).unwrap();
+    assert_eq!(told["bytes"], there.len(), "{told}");
+    assert_eq!(told["sha256"], pictures::sha256(&there), "{told}");
+    // one for those who take all of it, one for those who take little, one with bars
+    assert_eq!(files(&machine.home().join("cache/fitted")).len(), 3);
     // the site's own words about the picture are those of the picture that lies there
     let site = machine.path("site");
     let feed =
@@ -161,7 +192,8 @@ fn the_verb_says_what_becomes_of_a_file() {
     machine.write("config.toml", "");
     std::fs::create_dir_all(machine.home()).unwrap();
     std::fs::write(machine.home().join("config.toml"), "[limits.bluesky]\nmax_image_bytes = 60000\n").unwrap();
-    let good = machine.run(&["media", "photo.jpg", "crab.png", "--for", SIX]);
+    let good =
+        machine.run(&["media", "photo.jpg", "crab.png", "--for", "bluesky,discord,feed,mastodon,telegram,webhook"]);
     good.good();
     let bad = machine.run(&["media", "words.png", "--for", "mastodon"]);
     bad.ends(3);

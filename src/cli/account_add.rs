@@ -558,7 +558,7 @@ mod tests {
         for platform in crate::platform::ALL {
             let short = steps(platform.setup());
             let lines = short.lines().count();
-            assert!(short.contains("\n1. ") && lines < 45 && short.len() < platform.setup().len(), "{short}");
+            assert!(short.contains("\n1. ") && lines < 30 && short.len() < platform.setup().len(), "{short}");
         }
     }
 

@@ -222,7 +222,7 @@ mod tests {
         assert!(!links.hosted("https://badexample.org/") && !links.hosted("https://example.org.evil.example/"));
         let mut off = links.clone();
         off.merge(&Links::read(&json!(false), &vars).unwrap());
-        assert_eq!(off.pairs("mastodon", "work").unwrap(), []);
+        assert_eq!(off.pairs("harbour", "work").unwrap(), []);
         off.merge(&Links::read(&json!({"utm_source": "x"}), &vars).unwrap());
         assert!(off.hosts.is_some() && off.wanted == Some(false));
         assert_eq!(Links::read(&json!("all"), &vars).unwrap().all, Some(true));

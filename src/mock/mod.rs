@@ -100,7 +100,17 @@ mod tests {
     fn the_second_way_in_is_shown_too() {
         let server = serve(&ServerOptions::default()).unwrap();
         let ways = ways(&server, Path::new("home"));
-        let discord: Vec<_> = ways.iter().filter(|hint| hint.platform == "discord").collect();
+        let of = |name: &str| ways.iter().filter(|hint| hint.platform == name).collect::<Vec<_>>();
+        for platform in platform::ALL {
+            let [first, second] = [0, 1].map(|n| platform.twin_account(n, Path::new("home")));
+            let names = [first, second].map(|one| one.secrets.keys().cloned().collect::<Vec<_>>());
+            let wanted = if names[0] == names[1] { &names[..1] } else { &names[..] };
+            let shown = of(platform.spec().name);
+            let shown: Vec<Vec<_>> =
+                shown.iter().map(|hint| hint.secrets.iter().map(|one| one.0.clone()).collect()).collect();
+            assert_eq!(shown, wanted, "{}", platform.spec().name);
+        }
+        let discord = of("discord");
         assert_eq!(discord.iter().map(|hint| hint.secrets[0].0.as_str()).collect::<Vec<_>>(), ["token", "webhook"]);
     }
 }

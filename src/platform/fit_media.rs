@@ -41,7 +41,9 @@ pub fn judge(spec: &Spec, limits: &Limits, media: &Media) -> Judged {
         let message = format!("`{name}` cannot be posted: {} takes no {kind}", spec.title);
         judged.problems.push(PlanNote::new("media_type", message));
     } else if limits.described {
-        // no file leaves this machine
+        if !video {
+            change(spec, limits, &Wish::default(), &mut judged);
+        }
     } else if video {
         let wrong = film(spec, limits, media);
         match anew(spec, limits, media, &wrong) {
@@ -56,7 +58,7 @@ pub fn judge(spec: &Spec, limits: &Limits, media: &Media) -> Judged {
         picture(spec, limits, &mut judged);
     }
     let about = &judged.media.about;
-    if judged.problems.is_empty() && judged.media.fit.is_none() && !about.keep && !limits.described {
+    if judged.problems.is_empty() && judged.media.fit.is_none() && !about.keep {
         let place = about.hidden.iter().any(|what| what == "GPS");
         let may = media.class() == "image" && about.hidden.iter().any(|what| what == "EXIF");
         if place || may {
@@ -74,8 +76,7 @@ fn is_video(limits: &Limits, media: &Media) -> bool {
 }
 
 fn picture(spec: &Spec, limits: &Limits, judged: &mut Judged) {
-    let media = judged.media.clone();
-    let name = &media.name;
+    let media = &judged.media;
     let bytes = limits.animated_bytes.filter(|_| media.about.animated).unwrap_or(limits.image_bytes);
     let wish = Wish {
         bytes,
@@ -86,10 +87,17 @@ fn picture(spec: &Spec, limits: &Limits, judged: &mut Judged) {
         pad: limits.pad_images,
         ffmpeg: limits.ffmpeg == Some(true),
     };
-    match decide(&media, &wish) {
+    change(spec, limits, &wish, judged);
+}
+
+/// Makes of a picture what this wish needs.
+fn change(spec: &Spec, limits: &Limits, wish: &Wish, judged: &mut Judged) {
+    let media = judged.media.clone();
+    let name = &media.name;
+    match decide(&media, wish) {
         Decision::AsIs => {}
         Decision::No { why, because } => {
-            let limits = &Limits { image_bytes: bytes, ..limits.clone() };
+            let limits = &Limits { image_bytes: wish.bytes, ..limits.clone() };
             for why in why {
                 let (code, message) = against(spec, limits, &media, why);
                 judged.problems.push(PlanNote::new(code, format!("`{name}` {message}; {because}")));

@@ -318,7 +318,7 @@ pub struct Limits {
     pub file_bytes: u64,
     #[serde(default)]
     pub file_mimes: Vec<String>,
-    /// Media are only described: no file leaves this machine, and none needs to fit.
+    /// Media are described or linked to and not sent: none needs to fit. What tells of their maker is taken out all the same.
     #[serde(default)]
     pub described: bool,
     pub alt: Option<usize>,

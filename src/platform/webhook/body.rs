@@ -30,11 +30,13 @@ pub(super) const FORMATS: &[&str] = &["standard", "slack", "discord", "mattermos
 /// is a media host.
 pub(super) const MEDIA: &[&str] = &["url", "described"];
 
-/// Stands for the URL of a medium until it is sent, with its hash behind it: only then is there one.
-const PLACE: &str = "{media-url}";
+/// Stands for what is only known of a medium when it is sent: its URL; its size and hash where it is made first.
+fn place(what: &str, at: usize) -> String {
+    format!("{{media-{what}:{at}}}")
+}
 
-/// Addresses by the hash of the medium.
-pub(super) type Urls = std::collections::BTreeMap<String, SecretString>;
+/// Addresses of the part's media in their order; none where none are told.
+pub(super) type Urls = Vec<SecretString>;
 
 /// Standard Webhooks wants payloads below 20 KB.
 const MOST: usize = 20_000;
@@ -126,13 +128,18 @@ fn data(ask: &Ask, piece: &Piece) -> Map<String, Value> {
         put("link", json!(content.link));
         put("tags", json!(content.tags));
     }
-    let media = piece.media.iter().map(|MediaUse { media, alt, .. }| {
+    let media = piece.media.iter().enumerate().map(|(at, MediaUse { media, alt, .. })| {
         let mut one = json!({
             "name": media.name, "mime": media.mime, "bytes": media.bytes, "width": media.width, "height": media.height,
             "sha256": media.sha256, "alt": alt.clone().unwrap_or_default(),
         });
+        // what is not known before it is made
+        if media.fit.is_some() {
+            one["bytes"] = json!(place("bytes", at));
+            one["sha256"] = json!(place("sha256", at));
+        }
         if linked(ask) {
-            one["url"] = json!(format!("{PLACE}{}", media.sha256));
+            one["url"] = json!(place("url", at));
         }
         one
     });
@@ -156,9 +163,9 @@ fn chat(ask: &Ask, piece: &Piece, markup: Markup, strong: &str) -> String {
         let missing = ask.content.tags.iter().map(|tag| format!("#{tag}")).filter(|tag| !plain.contains(tag.as_str()));
         blocks.push(missing.collect::<Vec<_>>().join(" "));
     }
-    for MediaUse { media, alt, .. } in &piece.media {
+    for (at, MediaUse { alt, .. }) in piece.media.iter().enumerate() {
         blocks.extend(alt.as_ref().map(|alt| format!("[{alt}]")));
-        blocks.extend(linked(ask).then(|| format!("{PLACE}{}", media.sha256)));
+        blocks.extend(linked(ask).then(|| place("url", at)));
     }
     blocks.retain(|block| !block.is_empty());
     blocks.join("\n\n")
@@ -226,29 +233,34 @@ pub(super) fn bytes(format: Format, post: &Post, urls: &Urls) -> Vec<u8> {
             if let (Some(root), Some(parent)) = (&post.root, &post.parent) {
                 data.insert("thread".to_string(), json!({"root": root.id, "parent": parent.id}));
             }
-            for medium in data.get_mut("media").and_then(Value::as_array_mut).into_iter().flatten() {
-                let url = medium["sha256"].as_str().and_then(|hash| urls.get(hash));
-                if let Some(url) = url {
-                    medium["url"] = json!(url.expose_secret());
-                }
+            let list = data.get_mut("media").and_then(Value::as_array_mut).into_iter().flatten();
+            for (medium, url) in list.zip(urls) {
+                medium["url"] = json!(url.expose_secret());
             }
         }
     }
-    if !urls.is_empty() {
-        put_urls(&mut payload, urls);
-    }
+    put(&mut payload, post, urls);
     payload.to_string().into_bytes()
 }
 
-fn put_urls(value: &mut Value, urls: &Urls) {
+/// Puts what is known now where [`place`] stands.
+fn put(value: &mut Value, post: &Post, urls: &Urls) {
     match value {
-        Value::String(text) if text.contains(PLACE) => {
-            for (hash, url) in urls {
-                *text = text.replace(&format!("{PLACE}{hash}"), url.expose_secret());
+        Value::String(text) if text.contains("{media-") => {
+            for (at, MediaUse { media, .. }) in post.media.iter().enumerate() {
+                let url = urls.get(at).map(|url| url.expose_secret());
+                if *text == place("bytes", at) {
+                    *value = json!(media.bytes);
+                    return;
+                }
+                let bytes = media.bytes.to_string();
+                for (what, known) in [("bytes", Some(bytes.as_str())), ("sha256", Some(&media.sha256)), ("url", url)] {
+                    *text = text.replace(&place(what, at), known.unwrap_or_default());
+                }
             }
         }
-        Value::Array(list) => list.iter_mut().for_each(|one| put_urls(one, urls)),
-        Value::Object(map) => map.values_mut().for_each(|one| put_urls(one, urls)),
+        Value::Array(list) => list.iter_mut().for_each(|one| put(one, post, urls)),
+        Value::Object(map) => map.values_mut().for_each(|one| put(one, post, urls)),
         _ => {}
     }
 }

@@ -255,7 +255,7 @@ async fn urls(cx: &Cx<'_>, post: &Post) -> Result<body::Urls, Fault> {
     }
     for MediaUse { media, .. } in &post.media {
         match cx.public_url(media).await {
-            Ok(hosted) => drop(urls.insert(media.sha256.clone(), hosted.url)),
+            Ok(hosted) => urls.push(hosted.url),
             Err(fault) if wanted.is_empty() && fault.code.as_deref() == Some(crate::host::NO_HOST) => break,
             Err(fault) => return Err(fault),
         }
