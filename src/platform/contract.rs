@@ -339,6 +339,20 @@ impl AccountInfo {
     pub fn setting(&self, key: &str) -> &str {
         self.settings.get(key).and_then(Value::as_str).unwrap_or_default()
     }
+
+    /// A setting that is not empty; see [`filled`].
+    pub fn filled(&self, key: &str) -> Option<String> {
+        self.settings.get(key).and_then(filled)
+    }
+}
+
+/// A text that is not empty, without the space around it. A number is one, too: ids are often written without quotes.
+pub fn filled(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.trim().to_string()).filter(|text| !text.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
 }
 
 /// What `render` works on: one draft for one target, everything looked up.
@@ -348,6 +362,13 @@ pub struct Ask<'a> {
     /// `None` where a platform's name stands for its published defaults.
     pub account: Option<&'a AccountInfo>,
     pub limits: &'a Limits,
+}
+
+impl Ask<'_> {
+    /// What the draft's option of this name says, else the account's setting; `None` where both are empty.
+    pub fn chosen(&self, key: &str) -> Option<String> {
+        self.content.option(key).and_then(filled).or_else(|| self.account?.filled(key))
+    }
 }
 
 /// A draft with the overrides for one target applied.

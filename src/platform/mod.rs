@@ -13,6 +13,7 @@ mod fit_compose;
 mod fit_flow;
 mod fit_media;
 pub mod graph;
+mod hooked;
 mod spec;
 #[cfg(test)]
 mod stage;
@@ -23,7 +24,7 @@ mod upload_state;
 pub use contract::{
     AccountInfo, Ask, Content, ContentPost, Cost, Delete, Edit, Extra, Extras, Find, Found, MediaUse, Part, Piece,
     Place, Platform, Post, Profile, Ready, Receipt, Reference, Rendered, Sink, TargetOffer, Targets, TwinAccount,
-    explain_by_status, payload_error,
+    explain_by_status, filled, payload_error,
 };
 pub use cx::Cx;
 pub use fit::{PlanNote, standard};

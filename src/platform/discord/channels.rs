@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::api::User;
-use super::{Mode, Network, bot, channelless, mode, setting};
+use super::{Mode, Network, bot, channelless, mode};
 use crate::net::{Fault, Kind, Method, one_line};
 use crate::platform::{Cx, TargetOffer, Targets};
 
@@ -188,7 +188,7 @@ fn offer(cx: &Cx<'_>, guild: &Guild, place: &Place, not: Option<String>) -> Targ
     let news = if place.kind == ANNOUNCEMENT { ", announcements" } else { "" };
     let mut settings = BTreeMap::from([("channel".to_string(), json!(place.id))]);
     // what the account that logged in has is not this one's
-    if setting(cx.account, "thread_id").is_some() {
+    if cx.account.filled("thread_id").is_some() {
         settings.insert("thread_id".into(), Value::Null);
     }
     if !cx.account.setting("mode").is_empty() {

@@ -22,7 +22,7 @@ async fn a_bot_without_a_channel_finds_its_channels_and_posts_there() {
     let profile = Network.whoami(&stage.cx()).await.unwrap();
     assert_eq!((profile.handle.as_str(), profile.url), ("xpost-twin-0", None));
     stage.discover().await;
-    assert_eq!(mode(&stage.account), Mode::Bot);
+    assert_eq!(mode(&stage.account), Mode::Token);
     let problem = stage.render(&hello()).problems.remove(0).message;
     assert!(problem.contains("`xpost account targets test`"), "{problem}");
 

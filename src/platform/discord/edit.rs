@@ -32,7 +32,7 @@ impl Edit for Network {
         body.entry("content").or_insert(json!(""));
         body.entry("embeds").or_insert(json!([]));
         let request = match mode(cx.account) {
-            Mode::Bot => bot(cx, Method::PATCH, &format!("/channels/{}/messages/{}", place(receipt)?, receipt.id))?,
+            Mode::Token => bot(cx, Method::PATCH, &format!("/channels/{}/messages/{}", place(receipt)?, receipt.id))?,
             Mode::Webhook => {
                 let request = hook(cx, Method::PATCH, &format!("/messages/{}", receipt.id))?;
                 match receipt.extra["thread_id"].as_str() {

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::api::{SUPPRESS_EMBEDS, SUPPRESS_NOTIFICATIONS, is_id, message_at};
-use super::{Mode, mode, setting, text_of};
+use super::{Mode, mode};
+use crate::platform::filled;
 use crate::draft::{CardChoice, Poll};
 use crate::platform::{Ask, Part, Piece, PlanNote, Reference, Rendered};
 use crate::text::{Markup, Text};
@@ -25,14 +26,9 @@ const WEBHOOK_ONLY: &[&str] = &["thread_name", "forum_tags", "username", "avatar
 fn ask_mode(ask: &Ask) -> Mode {
     match ask.account {
         Some(account) => mode(account),
-        None if ask.content.reply_to.is_some() || BOT_ONLY.iter().any(|key| ask.content.option(key).is_some()) => Mode::Bot,
+        None if ask.content.reply_to.is_some() || BOT_ONLY.iter().any(|key| ask.content.option(key).is_some()) => Mode::Token,
         None => Mode::Webhook,
     }
-}
-
-/// An option of the draft, else a setting of the account, as text that is not empty.
-fn word(ask: &Ask, key: &str) -> Option<String> {
-    ask.content.option(key).and_then(text_of).or_else(|| setting(ask.account?, key))
 }
 
 /// One message as `{"action": "message", "body", "thread_id"}`. The bot's nonce and what it replies to are added when it is sent.
@@ -91,7 +87,7 @@ pub(super) fn encode(ask: &Ask, piece: &mut Piece) -> Result<Value, String> {
         webhook_fields(ask, first, &mut body)?;
     }
     let mut payload = json!({"action": "message"});
-    if let Some(id) = word(ask, "thread_id") {
+    if let Some(id) = ask.chosen("thread_id") {
         if !is_id(&id) {
             return Err(format!("`thread_id` is the number of a thread, not `{id}`"));
         }
@@ -104,14 +100,14 @@ pub(super) fn encode(ask: &Ask, piece: &mut Piece) -> Result<Value, String> {
 /// Puts what happens to the first message after it was posted (crossposting, opening a thread) behind it as parts of their own, so that each has
 /// its own place in the journal and a broken one is repeated alone: Discord answers a repeat of either with "already done".
 pub(super) fn follow_up(ask: &Ask, rendered: &mut Rendered) {
-    if !rendered.problems.is_empty() || rendered.parts.is_empty() || ask_mode(ask) != Mode::Bot {
+    if !rendered.problems.is_empty() || rendered.parts.is_empty() || ask_mode(ask) != Mode::Token {
         return;
     }
     let mut steps = Vec::new();
     if ask.content.option_bool("crosspost") == Some(true) {
         steps.push((json!({"action": "crosspost"}), "crosspost", "crossposts the message to the channels that follow this one".to_string()));
     }
-    if let Some(name) = word(ask, "thread") {
+    if let Some(name) = ask.chosen("thread") {
         steps.push((json!({"action": "thread", "body": {"name": name}}), "thread", format!("opens the thread `{name}`")));
     }
     for note in rendered.warnings.iter_mut().chain(&mut rendered.changes) {
@@ -137,11 +133,11 @@ fn check_mode(ask: &Ask, mode: Mode) -> Result<(), String> {
                 return Err("a webhook cannot reply; use an account with a bot".into());
             }
         }
-        Mode::Bot => {
+        Mode::Token => {
             if let Some(key) = WEBHOOK_ONLY.iter().find(asked) {
                 return Err(format!("a bot cannot do `{key}`; use an account with a webhook"));
             }
-            let channel = ask.account.and_then(|account| setting(account, "channel")).unwrap_or_default();
+            let channel = ask.account.and_then(|account| account.filled("channel")).unwrap_or_default();
             if let Some(account) = ask.account.filter(|_| channel.is_empty()) {
                 return Err(format!(
                     "account `{0}` is a bot that has no `channel` to post to; choose one with `xpost account targets {0}`",
@@ -153,12 +149,12 @@ fn check_mode(ask: &Ask, mode: Mode) -> Result<(), String> {
             }
             if let Some(Reference::Url(url)) = &ask.content.reply_to {
                 let (there, _) = message_at(url)?;
-                let here = word(ask, "thread_id").unwrap_or(channel);
+                let here = ask.chosen("thread_id").unwrap_or(channel);
                 if ask.account.is_some() && there != here {
                     return Err(format!("`{url}` stands in another channel; a reply must stand in the same"));
                 }
             }
-            if let Some(name) = word(ask, "thread") {
+            if let Some(name) = ask.chosen("thread") {
                 check_length("thread", &name, THREAD_NAME)?;
             }
         }
@@ -194,7 +190,7 @@ fn mentions(ask: &Ask) -> Result<Value, String> {
 }
 
 fn webhook_fields(ask: &Ask, first: bool, body: &mut Map<String, Value>) -> Result<(), String> {
-    if let Some(name) = word(ask, "username") {
+    if let Some(name) = ask.chosen("username") {
         check_length("username", &name, USERNAME)?;
         let lower = name.to_lowercase();
         if let Some(taken) = ["discord", "clyde"].iter().find(|taken| lower.contains(*taken)) {
@@ -202,21 +198,21 @@ fn webhook_fields(ask: &Ask, first: bool, body: &mut Map<String, Value>) -> Resu
         }
         body.insert("username".into(), json!(name));
     }
-    if let Some(url) = word(ask, "avatar_url") {
+    if let Some(url) = ask.chosen("avatar_url") {
         if !url.starts_with("https://") && !url.starts_with("http://") {
             return Err(format!("`avatar_url` is an http(s) address, not `{url}`"));
         }
         body.insert("avatar_url".into(), json!(url));
     }
     // later parts go into the thread that the first one opened
-    if first && let Some(name) = word(ask, "thread_name") {
+    if first && let Some(name) = ask.chosen("thread_name") {
         check_length("thread_name", &name, THREAD_NAME)?;
         body.insert("thread_name".into(), json!(name));
         if let Some(tags) = ask.content.option("forum_tags").and_then(Value::as_array) {
-            if tags.len() > 5 || !tags.iter().all(|tag| text_of(tag).is_some_and(|id| is_id(&id))) {
+            if tags.len() > 5 || !tags.iter().all(|tag| filled(tag).is_some_and(|id| is_id(&id))) {
                 return Err("`forum_tags` lists at most 5 numbers of tags".into());
             }
-            let tags: Vec<String> = tags.iter().filter_map(text_of).collect();
+            let tags: Vec<String> = tags.iter().filter_map(filled).collect();
             body.insert("applied_tags".into(), json!(tags));
         }
     }

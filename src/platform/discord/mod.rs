@@ -22,6 +22,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use self::api::{Channel, Message, User, Webhook, is_id, message_at, webhook_secret};
+use super::hooked::{self, Mode};
 use super::{
     AccountInfo, Ask, Card, Cx, Delete, Edit, Field, FieldKind, Find, ImageRule, MediaRule, Piece, Platform, PollRule, Post,
     Profile, Ready, Receipt, Reference, Rendered, Repeat, Server, Spec, Targets, TextRule, Title, TwinAccount,
@@ -234,42 +235,15 @@ fn bare(token: &str) -> &str {
     token.strip_prefix("Bot ").unwrap_or(token).trim()
 }
 
-/// Which of the two credentials an account uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Webhook,
-    Bot,
-}
-
 fn mode(account: &AccountInfo) -> Mode {
-    match account.setting("mode") {
-        "bot" => Mode::Bot,
-        "webhook" => Mode::Webhook,
-        // a bot that has no channel yet says of itself that it is one
-        _ if setting(account, "channel").is_none() && !account.about["bot_id"].is_string() => Mode::Webhook,
-        _ => Mode::Bot,
-    }
+    hooked::mode(account, "bot_id")
 }
 
 /// A bot's login that has no channel yet: its token is all that there is.
 fn channelless(cx: &Cx<'_>) -> bool {
     let held = |name: &str| cx.optional_secret(name).is_some_and(|secret| !secret.expose_secret().trim().is_empty());
     let webhook = cx.account.setting("mode") == "webhook" || held("webhook");
-    setting(cx.account, "channel").is_none() && !webhook && held("token")
-}
-
-/// A setting that is not empty.
-fn setting(account: &AccountInfo, key: &str) -> Option<String> {
-    account.settings.get(key).and_then(text_of)
-}
-
-/// A text that is not empty. Discord's numbers are texts, but a person may well write them without quotes.
-fn text_of(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.trim().to_string()).filter(|text| !text.is_empty()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
+    cx.account.filled("channel").is_none() && !webhook && held("token")
 }
 
 #[async_trait]
@@ -280,7 +254,7 @@ impl Platform for Network {
 
     fn repeat(&self, account: &AccountInfo) -> Repeat {
         match mode(account) {
-            Mode::Bot => Repeat::Key { window: NONCE_WINDOW },
+            Mode::Token => Repeat::Key { window: NONCE_WINDOW },
             Mode::Webhook => Repeat::Never,
         }
     }
@@ -303,7 +277,7 @@ impl Platform for Network {
             return Ok(Ready::Now(json!({"guild_id": facts["guild_id"]})));
         }
         let guild = match mode(cx.account) {
-            Mode::Bot => channel(cx, &target(cx, post)?).await?.guild_id,
+            Mode::Token => channel(cx, &target(cx, post)?).await?.guild_id,
             Mode::Webhook => webhook(cx).await?.guild_id,
         };
         Ok(Ready::Now(json!({"guild_id": guild})))
@@ -336,7 +310,7 @@ impl Platform for Network {
             return Ok(Profile { id: user.id, handle: user.username, url: None });
         }
         match mode(cx.account) {
-            Mode::Bot => {
+            Mode::Token => {
                 // proves the token; the channel proves that it is good for this account
                 cx.call(bot(cx, Method::GET, "/users/@me")?).await?.json::<User>()?;
                 let channel = channel(cx, &home(cx)?).await?;
@@ -358,7 +332,7 @@ impl Platform for Network {
             return Ok(json!({"bot_id": user.id, "bot": user.username}));
         }
         match mode(cx.account) {
-            Mode::Bot => {
+            Mode::Token => {
                 let user: User = cx.call(bot(cx, Method::GET, "/users/@me")?).await?.json()?;
                 let channel = channel(cx, &home(cx)?).await?;
                 Ok(json!({
@@ -428,7 +402,7 @@ impl Platform for Network {
 impl Delete for Network {
     async fn delete(&self, cx: &Cx<'_>, receipt: &Receipt) -> Result<(), Fault> {
         let request = match mode(cx.account) {
-            Mode::Bot => bot(cx, Method::DELETE, &format!("/channels/{}/messages/{}", place(receipt)?, receipt.id))?,
+            Mode::Token => bot(cx, Method::DELETE, &format!("/channels/{}/messages/{}", place(receipt)?, receipt.id))?,
             Mode::Webhook => {
                 let request = hook(cx, Method::DELETE, &format!("/messages/{}", receipt.id))?;
                 match receipt.extra["thread_id"].as_str() {
@@ -455,7 +429,7 @@ async fn send(cx: &Cx<'_>, post: &Post, guild: Option<&str>) -> Result<Receipt, 
             let request = hook(cx, Method::POST, "")?.query("wait", "true");
             if let Some(id) = thread { request.query("thread_id", id) } else { request }
         }
-        Mode::Bot => {
+        Mode::Token => {
             body["nonce"] = json!(post.nonce());
             body["enforce_nonce"] = json!(true);
             if let Some(reference) = reference(post)? {
@@ -512,7 +486,7 @@ fn thread(post: &Post) -> Option<&str> {
 
 /// The account's channel.
 fn home(cx: &Cx<'_>) -> Result<String, Fault> {
-    let channel = setting(cx.account, "channel").unwrap_or_default();
+    let channel = cx.account.filled("channel").unwrap_or_default();
     if is_id(&channel) {
         Ok(channel)
     } else {

@@ -103,7 +103,7 @@ fn options_become_fields() {
     assert_eq!(payload(WEBHOOK, &with(plain("a"), "thread_id", json!(42)))["thread_id"], "42", "quotes are easily forgotten");
     let mut stage = Stage::new(&Network, BOT);
     stage.account.settings = json!({"channel": twin::channel(BOT).parse::<u64>().unwrap()});
-    assert_eq!(mode(&stage.account), Mode::Bot);
+    assert_eq!(mode(&stage.account), Mode::Token);
     let mut no_card = plain("https://example.org");
     no_card.card_choice = Some(crate::draft::CardChoice::Wanted(false));
     assert_eq!(payload(WEBHOOK, &no_card)["body"]["flags"], 4);

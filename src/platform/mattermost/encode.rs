@@ -3,18 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::api::post_at;
-use super::{Mode, mode, setting, text_of};
+use super::{Mode, mode};
 use crate::platform::{Ask, Piece, Reference};
 use crate::text::Markup;
 
 /// Options that only a webhook can fulfil.
 const WEBHOOK_ONLY: &[&str] = &["username", "icon_url", "icon_emoji"];
 const NOBODY: char = '\u{200b}';
-
-/// An option of the draft, else a setting of the account, as text that is not empty.
-fn word(ask: &Ask, key: &str) -> Option<String> {
-    ask.content.option(key).and_then(text_of).or_else(|| setting(ask.account?, key))
-}
 
 /// One post as `{"body"}`; channel, thread, files and key are added when it is sent.
 pub(super) fn encode(ask: &Ask, piece: &mut Piece) -> Result<Value, String> {
@@ -36,7 +31,7 @@ pub(super) fn encode(ask: &Ask, piece: &mut Piece) -> Result<Value, String> {
     if mode == Mode::Webhook {
         body.insert("text".into(), json!(message));
         for key in WEBHOOK_ONLY {
-            if let Some(value) = word(ask, key) {
+            if let Some(value) = ask.chosen(key) {
                 body.insert((*key).into(), json!(value));
             }
         }
@@ -81,7 +76,7 @@ fn check(ask: &Ask, piece: &Piece, mode: Mode) -> Result<(), String> {
             return Err("a post that waits for its time has no priority; leave one of the two out".into());
         }
     }
-    if let Some(account) = ask.account.filter(|account| setting(account, "channel").is_none()) {
+    if let Some(account) = ask.account.filter(|account| account.filled("channel").is_none()) {
         return Err(format!(
             "account `{0}` has no `channel` to post to; choose one with `xpost account targets {0}`",
             account.name

@@ -25,10 +25,11 @@ use serde_json::{Value, json};
 
 use self::api::{Channel, Hook, Team, User, is_id, post_at};
 use super::upload::{Stage, State, run};
+use super::hooked::{self, Mode};
 use super::{
     AccountInfo, Ask, Card, Cx, Delete, Edit, Field, FieldKind, FileRule, Find, ImageRule, Limits, MediaRule, Piece,
     Platform, Post, Profile, Ready, Receipt, Reference, Repeat, Server, Spec, Targets, TextRule, Title, TwinAccount,
-    VideoRule, payload_error,
+    VideoRule, filled, payload_error,
 };
 use crate::draft::hex;
 use crate::login::{Flow, Login, Secrets, Typed};
@@ -243,39 +244,12 @@ fn whole_address(secrets: &Secrets) -> Result<(), String> {
     api::hook(secrets.get("webhook").ok_or_else(missing)?).map(drop)
 }
 
-/// Which of the two credentials an account uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Webhook,
-    Token,
-}
-
 fn mode(account: &AccountInfo) -> Mode {
-    match account.setting("mode") {
-        "token" => Mode::Token,
-        "webhook" => Mode::Webhook,
-        // a login that has no channel yet says of itself that it is one
-        _ if setting(account, "channel").is_none() && !account.about["user_id"].is_string() => Mode::Webhook,
-        _ => Mode::Token,
-    }
+    hooked::mode(account, "user_id")
 }
 
-/// The same where the secrets are at hand: a token without a channel is a login.
 fn kind(cx: &Cx<'_>) -> Mode {
-    let held = |name: &str| cx.optional_secret(name).is_some_and(|secret| !secret.expose_secret().trim().is_empty());
-    match mode(cx.account) {
-        Mode::Webhook if cx.account.setting("mode").is_empty() && held("token") && !held("webhook") => Mode::Token,
-        mode => mode,
-    }
-}
-
-/// A setting that is not empty.
-fn setting(account: &AccountInfo, key: &str) -> Option<String> {
-    account.settings.get(key).and_then(text_of)
-}
-
-fn text_of(value: &Value) -> Option<String> {
-    value.as_str().map(str::trim).filter(|text| !text.is_empty()).map(str::to_string)
+    hooked::mode_held(cx, "user_id")
 }
 
 /// What `prepare` has finished.
@@ -403,7 +377,7 @@ impl Platform for Network {
             return Ok(Profile { id, handle: format!("a webhook of {host}"), url: None });
         }
         let user: User = cx.call(request(cx, Method::GET, "/users/me")?).await?.json()?;
-        if setting(cx.account, "channel").is_none() {
+        if cx.account.filled("channel").is_none() {
             return Ok(Profile { id: user.id, handle: format!("@{}", user.username), url: None });
         }
         let (channel, team) = seen(cx).await?;
@@ -430,7 +404,7 @@ impl Platform for Network {
             "username": user.username,
             "bot": user.is_bot,
             "version": config["Version"],
-            "site": text_of(&config["SiteURL"]),
+            "site": filled(&config["SiteURL"]),
             "max_post": number("MaxPostSize"),
             "max_file": number("MaxFileSize"),
             "files": flag("EnableFileAttachments"),
@@ -438,7 +412,7 @@ impl Platform for Network {
             "schedule": flag("ScheduledPosts"),
             "cluster": flag("EnableCluster"),
         });
-        if setting(cx.account, "channel").is_some() {
+        if cx.account.filled("channel").is_some() {
             let (channel, team) = seen(cx).await?;
             about["channel_id"] = json!(channel.id);
             about["channel"] = json!(channel.name);
@@ -551,14 +525,14 @@ async fn root(cx: &Cx<'_>, post: &Post, channel: &str) -> Result<Option<String>,
         return Err(Fault::new(Kind::Rejected, why));
     }
     // a reply to a reply stands in the same thread
-    Ok(Some(text_of(&found["root_id"]).unwrap_or(id)))
+    Ok(Some(filled(&found["root_id"]).unwrap_or(id)))
 }
 
 /// The account's channel and the name of its team: known already, or asked for.
 async fn place(cx: &Cx<'_>) -> Result<(String, String), Fault> {
     let about = &cx.account.about;
     if let (Some(id), Some(team)) = (about["channel_id"].as_str(), about["team"].as_str()) {
-        let named = setting(cx.account, "channel").unwrap_or_default();
+        let named = cx.account.filled("channel").unwrap_or_default();
         // the setting may have been changed since
         if named == id || !is_id(&named) && named.rsplit('/').next() == about["channel"].as_str() {
             return Ok((id.to_string(), team.to_string()));
@@ -570,7 +544,7 @@ async fn place(cx: &Cx<'_>) -> Result<(String, String), Fault> {
 
 /// The account's channel and its team as the server shows them.
 async fn seen(cx: &Cx<'_>) -> Result<(Channel, Option<Team>), Fault> {
-    let named = setting(cx.account, "channel").unwrap_or_default();
+    let named = cx.account.filled("channel").unwrap_or_default();
     let pieces: Vec<&str> = named.trim_matches('/').split('/').collect();
     let path = match pieces.as_slice() {
         [id] if is_id(id) => format!("/channels/{id}"),
@@ -598,7 +572,7 @@ async fn seen(cx: &Cx<'_>) -> Result<(Channel, Option<Team>), Fault> {
 
 /// Where the server is: its origin and, if it is not at the root, the path.
 fn site(cx: &Cx<'_>) -> String {
-    let path = setting(cx.account, "path").unwrap_or_default();
+    let path = cx.account.filled("path").unwrap_or_default();
     let path = path.trim_matches('/');
     if path.is_empty() { cx.account.server.clone() } else { format!("{}/{path}", cx.account.server) }
 }

@@ -108,7 +108,7 @@ fn gone(result: Result<Answer, Fault>, nothing: &[&str]) -> Result<(), Fault> {
 
 fn not_a_webhooks(cx: &Cx<'_>, what: &str) -> Result<(), Fault> {
     match kind(cx) {
-        Mode::Bot => Ok(()),
+        Mode::Token => Ok(()),
         Mode::Webhook => {
             Err(Fault::new(Kind::Unsupported, format!("a webhook cannot {what} what it posted; do that in Slack")))
         }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::api::{is_channel, message_at};
 use super::blocks::blocks;
-use super::{Mode, mode, setting, text_of};
+use super::{Mode, mode};
 use crate::draft::CardChoice;
 use crate::platform::{Ask, Piece, Reference};
 use crate::text::Markup;
@@ -14,14 +14,9 @@ const BOT_ONLY: &[&str] = &["broadcast", "username", "icon_url", "icon_emoji", "
 /// What needs a permission of its own, and which.
 const IDENTITY: &[&str] = &["username", "icon_url", "icon_emoji"];
 
-/// An option of the draft, else a setting of the account, as text that is not empty.
-fn word(ask: &Ask, key: &str) -> Option<String> {
-    ask.content.option(key).and_then(text_of).or_else(|| setting(ask.account?, key))
-}
-
 /// One message as `{"method", "body"}`; channel, thread and files are added when it is sent.
 pub(super) fn encode(ask: &Ask, piece: &mut Piece) -> Result<Value, String> {
-    let mode = ask.account.map_or(Mode::Bot, mode);
+    let mode = ask.account.map_or(Mode::Token, mode);
     check(ask, piece, mode)?;
     let mut body = Map::new();
     let mut text = Markup::Mrkdwn.encode(&piece.text);
@@ -31,9 +26,9 @@ pub(super) fn encode(ask: &Ask, piece: &mut Piece) -> Result<Value, String> {
         text = if text.is_empty() { mention } else { format!("{mention} {text}") };
     }
     let blocks = blocks(ask, piece, &text)?;
-    if mode == Mode::Bot {
+    if mode == Mode::Token {
         for key in IDENTITY {
-            if let Some(value) = word(ask, key) {
+            if let Some(value) = ask.chosen(key) {
                 body.insert((*key).into(), json!(value));
             }
         }
@@ -96,7 +91,7 @@ fn check(ask: &Ask, piece: &Piece, mode: Mode) -> Result<(), String> {
         }
     }
     let Some(account) = ask.account else { return Ok(()) };
-    let channel = setting(account, "channel").unwrap_or_default();
+    let channel = account.filled("channel").unwrap_or_default();
     if channel.is_empty() {
         return Err(format!(
             "account `{0}` has no `channel` to post to; choose one with `xpost account targets {0}`",
@@ -117,7 +112,7 @@ fn check(ask: &Ask, piece: &Piece, mode: Mode) -> Result<(), String> {
     // Slack tells with each answer what the token may do
     if let Some(scopes) = account.about["scopes"].as_array() {
         let lacks = |scope: &str| !scopes.iter().any(|have| have == scope);
-        let wants_identity = IDENTITY.iter().any(|key| word(ask, key).is_some());
+        let wants_identity = IDENTITY.iter().any(|key| ask.chosen(key).is_some());
         let missing = [("files:write", !piece.media.is_empty()), ("chat:write.customize", wants_identity)];
         if let Some((scope, _)) = missing.into_iter().find(|(scope, wanted)| *wanted && lacks(scope)) {
             return Err(format!(

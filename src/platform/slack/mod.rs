@@ -32,10 +32,11 @@ use serde_json::{Value, json};
 
 use self::api::{Channel, HOOKS, Hook, Landed, Me, address, is_channel, is_ts, landed, message_at};
 use super::upload::{Stage, State, run};
+use super::hooked::{self, Mode};
 use super::{
     AccountInfo, Ask, Card, Cx, Delete, Edit, Field, FieldKind, FileRule, Find, ImageRule, Limits, MediaRule, Piece,
     Platform, Post, Profile, Ready, Receipt, Reference, Repeat, Server, Spec, Targets, TextRule, Title, TwinAccount,
-    VideoRule, payload_error,
+    VideoRule, filled, payload_error,
 };
 use crate::login::Login;
 use crate::net::{Answer, Fault, Kind, Method, Request};
@@ -202,39 +203,12 @@ static SPEC: Spec = Spec {
     ..Spec::PLAIN
 };
 
-/// Which of the two credentials an account uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Webhook,
-    Bot,
-}
-
 fn mode(account: &AccountInfo) -> Mode {
-    match account.setting("mode") {
-        "bot" => Mode::Bot,
-        "webhook" => Mode::Webhook,
-        // a bot that has no channel yet says of itself that it is one
-        _ if setting(account, "channel").is_none() && !account.about["user_id"].is_string() => Mode::Webhook,
-        _ => Mode::Bot,
-    }
+    hooked::mode(account, "user_id")
 }
 
-/// The same where the secrets are at hand: a token without a channel is a bot's login.
 fn kind(cx: &Cx<'_>) -> Mode {
-    let held = |name: &str| cx.optional_secret(name).is_some_and(|secret| !secret.expose_secret().trim().is_empty());
-    match mode(cx.account) {
-        Mode::Webhook if cx.account.setting("mode").is_empty() && held("token") && !held("webhook") => Mode::Bot,
-        mode => mode,
-    }
-}
-
-/// A setting that is not empty.
-fn setting(account: &AccountInfo, key: &str) -> Option<String> {
-    account.settings.get(key).and_then(text_of)
-}
-
-fn text_of(value: &Value) -> Option<String> {
-    value.as_str().map(str::trim).filter(|text| !text.is_empty()).map(str::to_string)
+    hooked::mode_held(cx, "user_id")
 }
 
 /// What `prepare` has finished.
@@ -266,7 +240,7 @@ impl Platform for Network {
 
     fn repeat(&self, account: &AccountInfo) -> Repeat {
         match mode(account) {
-            Mode::Bot => Repeat::Find,
+            Mode::Token => Repeat::Find,
             Mode::Webhook => Repeat::Never,
         }
     }
@@ -367,7 +341,7 @@ impl Platform for Network {
             });
         }
         let (me, _) = me(cx).await?;
-        if setting(cx.account, "channel").is_none() {
+        if cx.account.filled("channel").is_none() {
             return Ok(Profile { id: me.user_id, handle: format!("@{} in {}", me.user, me.team), url: Some(me.url) });
         }
         let id = channel(cx)?;
@@ -509,7 +483,7 @@ fn file_receipt(cx: &Cx<'_>, ready: &Value, object: &Value) -> Result<Receipt, F
         Some(Landed { ts, thread_ts }) => message_receipt(base, &channel, &ts, thread.or(thread_ts.as_deref())),
         None => {
             let id = ready["files"][0].as_str().unwrap_or_default();
-            Receipt { id: id.into(), url: text_of(&object["permalink"]), ..message_receipt("", &channel, "", thread) }
+            Receipt { id: id.into(), url: filled(&object["permalink"]), ..message_receipt("", &channel, "", thread) }
         }
     };
     receipt.extra["files"] = ready["files"].clone();
@@ -552,7 +526,7 @@ fn above(url: &str) -> Result<Thread, String> {
 
 /// The account's channel.
 fn channel(cx: &Cx<'_>) -> Result<String, Fault> {
-    let channel = setting(cx.account, "channel").unwrap_or_default();
+    let channel = cx.account.filled("channel").unwrap_or_default();
     if is_channel(&channel) {
         return Ok(channel);
     }
