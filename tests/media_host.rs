@@ -178,19 +178,31 @@ fn without_a_media_host_it_is_said_what_to_configure() {
     let receiver = Receiver::new();
     let machine = machine("", &receiver, &["--set", "media=url"]);
     hook(&machine, "any", &receiver, &[]);
-    let run = publish(&machine);
-    run.ends(5);
-    for part in
-        ["Webhook fetches media from a public address", "there is no media host", "`[media_host]`", "xpost doctor"]
-    {
-        assert!(run.all().contains(part), "{}", run.all());
-    }
-    assert!(receiver.payloads().is_empty(), "nothing was posted");
+    let says = |run: &cli::Run| {
+        for part in ["fetches media from a public address", "there is no media host", "`[media_host]`", "xpost doctor"]
+        {
+            assert!(run.all().contains(part), "{}", run.all());
+        }
+        assert!(receiver.payloads().is_empty(), "nothing was posted");
+    };
+    // it is known before anything is sent, and words alone need none
+    says(machine.run(&["check", "a.md", "--to", "hook"]).ends(3));
+    says(publish(&machine).ends(3));
+    machine.run(&["check", "--text", "words", "--to", "hook"]).good();
+    // a network stands for its published defaults, which somebody may yet configure
+    let viber = machine.run(&["check", "a.md", "--to", "viber"]);
+    assert!(viber.good().all().contains("warning: viber: the network fetches media"), "{}", viber.all());
+    // one that was taken away while the post waited
+    let bucket = Bucket::new();
+    std::fs::write(machine.home().join("config.toml"), bucket.settings("")).unwrap();
+    bucket.state.lock().unwrap().faults.push_back(503);
+    machine.run(&["publish", "a.md", "--to", "hook", "--wait", "0"]).ends(5);
+    std::fs::remove_file(machine.home().join("config.toml")).unwrap();
+    says(machine.run(&["retry"]).ends(5));
     // where it is not demanded, it is done without
     machine.run(&["publish", "a.md", "--to", "any"]).good();
     assert!(receiver.payloads()[0]["data"]["media"][0].get("url").is_none());
-    // configured now, the failed one goes on
-    let bucket = Bucket::new();
+    // configured again, the failed one goes on
     std::fs::write(machine.home().join("config.toml"), bucket.settings("")).unwrap();
     machine.run(&["retry"]).good();
     assert_eq!(get(&url_of(&receiver.payloads()[1])).2, dot(&machine));

@@ -10,9 +10,10 @@ use super::trouble::Trouble;
 use super::world::{World, platform_names, platform_of};
 use crate::account::{Book, Target, limits_of};
 use crate::draft::{Draft, Fields, built_ins};
+use crate::host;
 use crate::media;
 use crate::plan::{self, Known, Plan, Settings};
-use crate::platform::{AccountInfo, PlanNote, Receipt};
+use crate::platform::{AccountInfo, MediaUse, Part, PlanNote, Receipt};
 use crate::store::PartState;
 
 /// How far to go.
@@ -95,6 +96,10 @@ pub async fn plan(
             .zip(&aims)
             .map(|(target, aim)| {
                 let mut plan = plan::plan(&draft, &facts, aim, &known, &settings);
+                if config.media_host.is_none() {
+                    let note = homeless(&plan.parts, aim);
+                    if aim.account.is_some() { plan.problems.extend(note) } else { plan.warnings.extend(note) }
+                }
                 if tolerant {
                     plan.warnings.append(&mut stray.clone())
                 } else {
@@ -107,6 +112,18 @@ pub async fn plan(
         planned.push(Planned { draft, targets: with_plans });
     }
     Ok(planned)
+}
+
+/// Said where the network fetches media from a public address, and there is no place for them.
+fn homeless(parts: &[Part], aim: &plan::Target) -> Option<PlanNote> {
+    let nobody = AccountInfo::default();
+    let account = aim.account.as_ref().unwrap_or(&nobody);
+    let fetched = |one: &MediaUse| aim.platform.fetches(account, one.media.class());
+    parts
+        .iter()
+        .flat_map(|part| &part.media)
+        .any(fetched)
+        .then(|| PlanNote::new("media_host", host::needed("the network", host::NONE)))
 }
 
 fn strays(draft: &Draft, book: &Book) -> Vec<PlanNote> {

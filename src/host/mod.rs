@@ -52,12 +52,18 @@ pub struct Hosted {
     pub until: DateTime<Utc>,
 }
 
+/// Said where a media host is needed and there is none.
+pub const NONE: &str =
+    "there is no media host; add `[media_host]` to `config.toml` (docs/media-host.md), then run `xpost doctor`";
+
 /// There is no media host; says what to do.
 pub fn none() -> Fault {
-    Fault::local(
-        "there is no media host; add `[media_host]` to `config.toml` (docs/media-host.md), then run `xpost doctor`",
-    )
-    .code(NO_HOST)
+    Fault::local(NONE).code(NO_HOST)
+}
+
+/// What goes wrong with the media host, after why the network (its title) needs one.
+pub fn needed(title: &str, trouble: &str) -> String {
+    format!("{title} fetches media from a public address: {trouble}")
 }
 
 /// A media host.

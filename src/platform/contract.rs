@@ -116,7 +116,8 @@ pub trait Platform: Sync + Send {
         false
     }
 
-    /// Whether media of this class (`image`, `video`) are fetched by the network from a public address instead of being sent to it.
+    /// Whether media of this class (`image`, `video`) are fetched by the network from a public address instead of being sent to it. Then
+    /// a post is refused where there is no media host.
     fn fetches(&self, account: &AccountInfo, class: &str) -> bool {
         let _ = (account, class);
         false

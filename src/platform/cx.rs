@@ -178,10 +178,7 @@ impl Cx<'_> {
     /// posted.
     pub async fn public_url(&self, media: &Media) -> Result<Hosted, Fault> {
         self.sink.public_url(media).await.map_err(|fault| match fault.code.as_deref() {
-            Some(host::NO_HOST) => {
-                let title = self.platform.spec().title;
-                Fault { message: format!("{title} fetches media from a public address: {}", fault.message), ..fault }
-            }
+            Some(host::NO_HOST) => Fault { message: host::needed(self.platform.spec().title, &fault.message), ..fault },
             _ => fault,
         })
     }

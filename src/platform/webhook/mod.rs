@@ -193,6 +193,10 @@ impl Platform for Network {
         LOGINS
     }
 
+    fn fetches(&self, account: &AccountInfo, _class: &str) -> bool {
+        account.setting("media") == body::MEDIA[0]
+    }
+
     fn hosts(&self, cx: &Cx<'_>) -> Vec<String> {
         // the address is the credential
         let url = cx.optional_secret("url").and_then(|url| address::parse(url.expose_secret(), private(cx)).ok());
