@@ -63,7 +63,7 @@ struct Machine<'a> {
 }
 
 const QUICK: Options = Options {
-    patience: Duration::from_secs(10),
+    patience: Duration::from_secs(120),
     settle: Duration::from_millis(1),
     backoff: Duration::from_millis(1),
     networks: xpost::platform::by_name,

@@ -2,18 +2,25 @@
 
 use std::io::{Read, Seek};
 
+use super::blanks::is_trail;
 use super::{About, CUT_OFF, MOST_STEPS, Probed, Window, millis};
 
-/// A box: its kind, where its content begins and where it ends.
+/// A box: its kind, where it begins, where its content begins and where it ends.
 #[derive(Debug, Clone, Copy)]
-struct Box {
-    kind: [u8; 4],
-    start: u64,
-    end: u64,
+pub(super) struct Box {
+    pub kind: [u8; 4],
+    pub from: u64,
+    pub start: u64,
+    pub end: u64,
 }
 
 /// The boxes between two places, at most [`MOST_STEPS`] in all of a file.
-fn children<R: Read + Seek>(w: &mut Window<R>, mut at: u64, end: u64, steps: &mut usize) -> Result<Vec<Box>, String> {
+pub(super) fn children<R: Read + Seek>(
+    w: &mut Window<R>,
+    mut at: u64,
+    end: u64,
+    steps: &mut usize,
+) -> Result<Vec<Box>, String> {
     let mut found = Vec::new();
     while at + 8 <= end {
         *steps += 1;
@@ -27,7 +34,7 @@ fn children<R: Read + Seek>(w: &mut Window<R>, mut at: u64, end: u64, steps: &mu
             size => (u64::from(size), 8),
         };
         let next = at.checked_add(size).filter(|next| size >= header && *next <= end).ok_or(CUT_OFF)?;
-        found.push(Box { kind, start: at + header, end: next });
+        found.push(Box { kind, from: at, start: at + header, end: next });
         at = next;
     }
     Ok(found)
@@ -148,7 +155,9 @@ fn film<R: Read + Seek>(w: &mut Window<R>, start: u64, end: u64, depth: usize, w
                 }
             }
             b"stsd" if end - start >= 16 => {
-                let codec = codec(w.array(start + 12)?);
+                let fourcc = w.array(start + 12)?;
+                walk.place |= is_trail(fourcc);
+                let codec = codec(fourcc);
                 if let Some(track) = walk.tracks.last_mut() {
                     track.codec.get_or_insert(codec);
                 }

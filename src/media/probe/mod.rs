@@ -4,6 +4,7 @@
 //! large as a header says, so that a small file that would unpack to gigabytes costs nothing.
 
 mod audio;
+mod blanks;
 mod boxes;
 mod ebml;
 pub(super) mod jpeg;
@@ -14,6 +15,7 @@ use std::io::{Read, Seek};
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use blanks::{Blank, blanks};
 pub use window::MOST_READ;
 use window::{CUT_OFF, Window};
 
