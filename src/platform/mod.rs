@@ -14,6 +14,8 @@ mod fit_flow;
 mod fit_media;
 pub mod graph;
 mod hooked;
+#[cfg(test)]
+mod person;
 mod spec;
 #[cfg(test)]
 mod stage;

@@ -5,12 +5,13 @@ use std::sync::{Mutex, RwLock};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeZone, Utc};
-use secrecy::SecretString;
-use serde_json::Value;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{AccountInfo, Ask, Content, ContentPost, Cx, MediaUse, Platform, Post, Ready, Receipt, Rendered, Sink};
 use crate::host::Hosted;
+use crate::login::Grant;
 use crate::media::Media;
 use crate::net::{Door, DoorOptions, Fault, Redactor};
 use crate::text::Text;
@@ -77,6 +78,28 @@ impl Stage {
             ..AccountInfo::default()
         };
         Stage { server, account, secrets: RwLock::new(made.secrets), platform, door, rate: Mutex::default(), home }
+    }
+
+    /// The same account before anybody logged in.
+    pub fn logged_out(self) -> Stage {
+        self.secrets.write().unwrap().clear();
+        self
+    }
+
+    /// The same account before anybody logged in or said anything about it.
+    pub fn blank(mut self) -> Stage {
+        self.account.settings = json!({});
+        self.logged_out()
+    }
+
+    /// Keeps what a login gave in place of what was there, as the engine does.
+    pub fn keep(&self, grant: &Grant) {
+        *self.secrets.write().unwrap() = grant.to_keep();
+    }
+
+    /// Everything that the twins were asked and answered, as it would be shown.
+    pub fn clean_log(&self) -> String {
+        self.door.redactor().clean(&format!("{:?}", self.server.log()))
     }
 
     pub fn cx(&self) -> Cx<'_> {
@@ -171,6 +194,11 @@ impl Stage {
             extras: Default::default(),
         }
     }
+}
+
+/// A secret, to be compared.
+pub(crate) fn plain(secrets: &BTreeMap<String, SecretString>, name: &str) -> String {
+    secrets[name].expose_secret().to_string()
 }
 
 /// A draft of these posts and nothing else.

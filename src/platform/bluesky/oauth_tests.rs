@@ -1,86 +1,14 @@
 //! Logins by browser against the twin, and against twins that cheat.
 
-use std::sync::Mutex;
-
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use super::oauth::{Browser, KEY};
 use super::twin::BlueskyTwin;
 use super::*;
-use crate::login::{App, Desk, Grant, Person, REFRESH, TOKEN, Way};
-use crate::net::{Door, DoorOptions, Redactor};
+use crate::login::{App, Desk, Grant, REFRESH, TOKEN, Way};
+use crate::platform::person::Ann;
 use crate::platform::stage::{Stage, content};
 use crate::twin::{Incoming, Reply, Seen};
-
-/// Goes to the twin instead of the network, agrees, and comes back.
-struct Visitor {
-    mirror: String,
-    /// `None`: by a listener; else what is pasted is made of the address that the browser was sent to.
-    paste: Option<fn(&str) -> String>,
-    /// What is done to the address on the way back.
-    back: fn(&str) -> String,
-    sent_to: Mutex<Option<tokio::task::JoinHandle<String>>>,
-    lines: Mutex<Vec<String>>,
-}
-
-impl Visitor {
-    fn new(stage: &Stage) -> Visitor {
-        Visitor {
-            mirror: stage.server.url(),
-            paste: None,
-            back: str::to_string,
-            sent_to: Mutex::default(),
-            lines: Mutex::default(),
-        }
-    }
-}
-
-/// What a browser is shown; redirects are not followed.
-async fn look(url: &str) -> Answer {
-    let door = Door::new(DoorOptions::default(), Redactor::default()).unwrap();
-    door.send(Request::get(url)).await.unwrap()
-}
-
-async fn location(url: &str) -> String {
-    let answer = look(url).await;
-    answer.header("location").unwrap_or_else(|| panic!("{url} answered {}", answer.status)).to_string()
-}
-
-#[async_trait]
-impl Person for Visitor {
-    fn browser(&self) -> bool {
-        self.paste.is_none()
-    }
-
-    fn visit(&self, address: &str, start: Option<&str>) {
-        let (mirror, back) = (self.mirror.clone(), self.back);
-        let (address, start) = (address.to_string(), start.map(str::to_string));
-        let listening = start.is_some();
-        *self.sent_to.lock().unwrap() = Some(tokio::spawn(async move {
-            let address = match start {
-                Some(start) => location(&start).await,
-                None => address,
-            };
-            assert!(address.starts_with(&mirror), "{address}");
-            let came = back(&location(&address).await);
-            if listening {
-                look(&came).await;
-            }
-            came
-        }));
-    }
-
-    fn enter_code(&self, _: &str, _: &str, _: Option<&str>, _: DateTime<Utc>) {}
-
-    async fn ask(&self, _: &str, _: bool) -> Result<SecretString, Fault> {
-        let waiting = self.sent_to.lock().unwrap().take().unwrap();
-        Ok(SecretString::from(self.paste.unwrap()(&waiting.await.unwrap())))
-    }
-
-    fn say(&self, line: &str) {
-        self.lines.lock().unwrap().push(line.to_string());
-    }
-}
 
 /// A twin whose answers are spoilt on their way out.
 struct Cheat {
@@ -124,23 +52,24 @@ fn paths(stage: &Stage) -> Vec<String> {
 }
 
 async fn enter(stage: &Stage) -> Result<Grant, Fault> {
-    enter_by(stage, &Visitor::new(stage)).await
+    enter_by(stage, &Ann::new(stage, true)).await
 }
 
-async fn enter_by(stage: &Stage, person: &Visitor) -> Result<Grant, Fault> {
-    crate::login::enter(&stage.cx().desk(person), &LOGINS[1]).await
+async fn enter_by(stage: &Stage, person: &Ann) -> Result<Grant, Fault> {
+    let grant = person.enter(stage, &LOGINS[1], None).await;
+    at_the_twin(stage, person);
+    grant
 }
 
-/// Keeps a grant as the engine would.
-fn keep(stage: &Stage, grant: &Grant) {
-    let mut secrets = stage.secrets.write().unwrap();
-    secrets.clear();
-    secrets.extend(grant.to_keep());
+/// The browser was sent to the twin as it is, not to the network.
+fn at_the_twin(stage: &Stage, person: &Ann) {
+    let (visited, mirror) = (person.visited(), stage.server.url());
+    assert!(visited.iter().all(|address| address.starts_with(&mirror)), "{visited:?}");
 }
 
 async fn logged_in() -> Stage {
     let stage = Stage::new(&Network, 0);
-    keep(&stage, &enter(&stage).await.unwrap());
+    stage.keep(&enter(&stage).await.unwrap());
     stage.server.clear_log();
     stage
 }
@@ -163,7 +92,7 @@ fn clean(stage: &Stage, shown: &str) {
 #[tokio::test]
 async fn a_login_is_found_pushed_agreed_to_and_bound() {
     let stage = Stage::new(&Network, 0);
-    let person = Visitor::new(&stage);
+    let person = Ann::new(&stage, true);
     let grant = enter_by(&stage, &person).await.unwrap();
     assert_eq!(
         paths(&stage),
@@ -186,9 +115,9 @@ async fn a_login_is_found_pushed_agreed_to_and_bound() {
     assert!(client.query_pairs().any(|(key, value)| key == "redirect_uri" && value == "http://127.0.0.1/callback"));
     assert_eq!(grant.secrets.keys().collect::<Vec<_>>(), [KEY, REFRESH, TOKEN]);
     // a renewed desk finds everything among the secrets
-    keep(&stage, &grant);
+    stage.keep(&grant);
     assert_eq!(Network.whoami(&stage.cx()).await.unwrap().handle, "@ann0.bsky.example");
-    clean(&stage, &format!("{grant:?} {:?}", person.lines.lock().unwrap()));
+    clean(&stage, &format!("{grant:?} {:?}", person.said()));
     let pushed = stage.server.log()[5].request.form();
     let hint = pushed.iter().find(|(name, _)| name == "login_hint").unwrap();
     assert_eq!(hint.1, "ann0.bsky.example");
@@ -251,7 +180,7 @@ async fn two_weeks_are_all() {
     let mut facts = stage.cx().facts().unwrap();
     facts.login_ends = Some(Utc::now() - TimeDelta::minutes(1));
     let grant = Grant { secrets: stage.secrets.read().unwrap().clone(), facts };
-    keep(&stage, &grant);
+    stage.keep(&grant);
     let fault = Network.refresh(&stage.cx()).await.unwrap_err();
     assert!(fault.kind == Kind::Auth && fault.message.contains("two weeks"), "{fault}");
     assert_eq!(paths(&stage).len(), 0);
@@ -289,7 +218,7 @@ async fn ten_minutes_of_clock_do_no_harm() {
         let grant = enter(&stage).await.unwrap();
         let ahead: i64 = grant.facts.more["clock_ahead"].parse().unwrap();
         assert!((ahead - minutes * 60).abs() <= 1, "{ahead}");
-        keep(&stage, &grant);
+        stage.keep(&grant);
         stage.server.clear_log();
         // what was learnt at login spares the first post the refusal for its time
         stage.publish(&text("a")).await.unwrap();
@@ -431,7 +360,7 @@ async fn tokens_for_somebody_else_are_given_back() {
             false => reply,
         }
     });
-    keep(&stage, &enter(&stage).await.unwrap());
+    stage.keep(&enter(&stage).await.unwrap());
     let before = stage.secrets.read().unwrap()[TOKEN].expose_secret().to_string();
     assert!(Network.refresh(&stage.cx()).await.unwrap_err().message.contains("not of"));
     assert_eq!(stage.secrets.read().unwrap()[TOKEN].expose_secret(), before);
@@ -445,14 +374,14 @@ async fn an_answer_of_another_issuer_is_not_used() {
         |address| format!("{address}&iss=https%3A%2F%2Fevil.example"),
     ] {
         let stage = Stage::new(&Network, 0);
-        let person = Visitor { back, ..Visitor::new(&stage) };
+        let person = Ann { back, ..Ann::new(&stage, true) };
         let fault = enter_by(&stage, &person).await.unwrap_err();
         assert!(fault.kind == Kind::Auth && fault.message.contains("not from `https://bsky.social`"), "{fault}");
         assert_eq!(paths(&stage).last().unwrap(), "authorize", "the code was sent to nobody");
     }
     let stage = Stage::new(&Network, 0);
     let denied = |address: &str| address.replace("code=", "error=access_denied&error_description=The+user+rejected&was=");
-    let person = Visitor { back: denied, ..Visitor::new(&stage) };
+    let person = Ann { back: denied, ..Ann::new(&stage, true) };
     let fault = enter_by(&stage, &person).await.unwrap_err();
     assert_eq!((fault.kind, fault.code.as_deref()), (Kind::Auth, Some("access_denied")));
     assert!(fault.message.contains("The user rejected"), "{fault}");
@@ -461,7 +390,7 @@ async fn an_answer_of_another_issuer_is_not_used() {
 #[tokio::test]
 async fn the_address_can_be_pasted() {
     let stage = Stage::new(&Network, 0);
-    let person = Visitor { paste: Some(str::to_string), ..Visitor::new(&stage) };
+    let person = Ann::new(&stage, false);
     let grant = enter_by(&stage, &person).await.unwrap();
     assert_eq!(grant.facts.subject, "did:plc:twinofblueskyaccountaaaa");
 }
@@ -508,13 +437,13 @@ async fn permissions() {
         },
     ] {
         let stage = cheating(spoil);
-        let person = Visitor::new(&stage);
+        let person = Ann::new(&stage, true);
         let grant = enter_by(&stage, &person).await.unwrap();
         let scopes = grant.facts.scopes.clone().unwrap();
         assert_eq!(scopes[..2], ["atproto", "transition:generic"]);
         assert!(scopes.contains(&"repo:app.bsky.feed.post".to_string()));
-        assert!(person.lines.lock().unwrap()[0].contains("no single permissions"));
-        keep(&stage, &grant);
+        assert!(person.said()[0].contains("no single permissions"));
+        stage.keep(&grant);
         stage.publish(&text("a")).await.unwrap();
     }
     // the person left the one that counts out
@@ -549,11 +478,12 @@ async fn permissions() {
 #[tokio::test]
 async fn an_app_of_ones_own() {
     let stage = Stage::new(&Network, 0);
-    let person = Visitor::new(&stage);
+    let person = Ann::new(&stage, true);
     let app = App { id: "https://app.example/client-metadata.json".into(), ..App::default() };
     let cx = stage.cx();
     let desk = Desk { app: Some(app.clone()), ..cx.desk(&person) };
     let grant = Browser.enter(&desk).await.unwrap();
+    at_the_twin(&stage, &person);
     assert_eq!(grant.facts.client_id, app.id);
 }
 

@@ -1,73 +1,23 @@
 //! The ways in, against the twin.
 
-use std::sync::Mutex;
-
-use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
+use secrecy::SecretString;
 
 use super::Network;
 use super::login::LOGINS;
 use super::twin::LinkedIn;
 use super::twin_oauth::{App as TwinApp, REFRESH_LIFE, TOKEN_LIFE};
-use crate::login::{self, App, Desk, Facts, Grant, Login, Nobody, Person, Secrets};
-use crate::net::{Door, DoorOptions, Effect, Fault, Kind, Redactor, Request};
-use crate::platform::stage::{Stage, content};
+use crate::login::{self, App, Facts, Grant, Login, Nobody, Secrets};
+use crate::net::{Effect, Fault, Kind};
+use crate::platform::person::{Ann, field};
+use crate::platform::stage::{Stage, content, plain};
 use crate::platform::{Delete, Platform, Targets};
 use crate::text::Text;
-use crate::twin::{Incoming, Server, Twin};
+use crate::twin::{Incoming, Twin};
 
-/// A person whose browser knows the twin, and who agrees to everything.
-struct Ann {
-    mirror: String,
-    /// Whether his browser is on this machine; else he copies codes.
-    here: bool,
-    visited: Mutex<String>,
-    bend: fn(&str) -> String,
-}
-
-impl Ann {
-    fn new(server: &Server, here: bool) -> Ann {
-        Ann { mirror: server.url(), here, visited: Mutex::default(), bend: str::to_string }
-    }
-
-    /// Opens an address and follows it to where it shows a page.
-    async fn open(mirror: String, mut address: String) -> String {
-        let door = Door::new(DoorOptions::default(), Redactor::default()).unwrap();
-        loop {
-            let real = address.replace("https://www.linkedin.com", &format!("{mirror}/www.linkedin.com"));
-            let answer = door.send(Request::get(real)).await.unwrap();
-            match answer.header("location") {
-                Some(to) => address = to.to_string(),
-                None => return String::from_utf8(answer.body).unwrap(),
-            }
-        }
-    }
-}
-
-#[async_trait]
-impl Person for Ann {
-    fn browser(&self) -> bool {
-        self.here
-    }
-    fn visit(&self, address: &str, _: Option<&str>) {
-        let address = (self.bend)(address);
-        self.visited.lock().unwrap().clone_from(&address);
-        if self.here {
-            tokio::spawn(Ann::open(self.mirror.clone(), address));
-        }
-    }
-    fn enter_code(&self, _: &str, _: &str, _: Option<&str>, _: DateTime<Utc>) {
-        panic!("there is no such flow here");
-    }
-    async fn ask(&self, what: &str, _: bool) -> Result<SecretString, Fault> {
-        assert_eq!(what, "paste the code");
-        let address = self.visited.lock().unwrap().clone();
-        let page = Ann::open(self.mirror.clone(), address).await;
-        Ok(page.split("value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or("no code").into())
-    }
-    fn say(&self, _: &str) {}
+/// Somebody who copies the code that LinkedIn shows, unless the browser is here.
+fn ann(stage: &Stage, here: bool) -> Ann {
+    Ann { paste: field, ..Ann::new(stage, here) }
 }
 
 fn way(name: &str) -> &'static Login {
@@ -81,21 +31,15 @@ fn stage(change: impl FnOnce(&mut LinkedIn)) -> (Stage, u16) {
     let mut twin = LinkedIn::default();
     twin.oauth.redirects.push(format!("http://localhost:{port}/callback"));
     change(&mut twin);
-    let mut stage = Stage::with_twin(&Network, 0, Box::new(twin));
-    stage.secrets.write().unwrap().clear();
-    stage.account.settings = json!({});
-    (stage, port)
+    (Stage::with_twin(&Network, 0, Box::new(twin)).blank(), port)
 }
 
 async fn enter(stage: &Stage, port: u16, person: &Ann, way: &Login, app: TwinApp) -> Result<Grant, Fault> {
     let redirect = person.here.then(|| format!("http://localhost:{port}/callback"));
     let own = App { id: app.id().into(), secret: Some(app.secret().into()), redirect, scopes: None };
-    let cx = stage.cx();
-    login::enter(&Desk { app: Some(own), ..cx.desk(person) }, way).await
-}
-
-fn plain(secrets: &Secrets, name: &str) -> String {
-    secrets[name].expose_secret().to_string()
+    let grant = person.enter(stage, way, Some(own)).await;
+    assert!(person.asked().iter().all(|what| what == "paste the code"), "{:?}", person.asked());
+    grant
 }
 
 fn days(end: Option<DateTime<Utc>>) -> i64 {
@@ -106,12 +50,12 @@ fn days(end: Option<DateTime<Utc>>) -> i64 {
 async fn as_oneself_through_the_browser_or_with_the_code_that_linkedin_shows() {
     for here in [true, false] {
         let (stage, port) = stage(|_| {});
-        let grant = enter(&stage, port, &Ann::new(&stage.server, here), way("browser"), TwinApp::Member).await.unwrap();
+        let grant = enter(&stage, port, &ann(&stage, here), way("browser"), TwinApp::Member).await.unwrap();
         let facts = &grant.facts;
         assert_eq!(facts.scopes.as_ref().unwrap().join(" "), "openid profile w_member_social");
         assert_eq!(days(facts.access_ends), TOKEN_LIFE.num_days() - 1);
         assert_eq!(facts.ends(login::renewable(way("browser"))), facts.access_ends, "a person is told of the end");
-        *stage.secrets.write().unwrap() = grant.to_keep();
+        stage.keep(&grant);
         let me = Network.whoami(&stage.cx()).await.unwrap();
         assert_eq!((me.id.as_str(), me.handle.as_str()), ("urn:li:person:tw1N_0", "Ann Twin 0"));
         // what it may not do is not even asked
@@ -123,7 +67,7 @@ async fn as_oneself_through_the_browser_or_with_the_code_that_linkedin_shows() {
         Delete::delete(&Network, &stage.cx(), &receipts[0]).await.unwrap();
         assert!(!Network.refresh(&stage.cx()).await.unwrap(), "there is nothing to renew");
 
-        let clean = stage.cx().door.redactor().clean(&format!("{:?}", stage.server.log()));
+        let clean = stage.clean_log();
         for name in ["token", "client_secret"] {
             assert!(!clean.contains(&plain(&grant.secrets, name)), "{name}");
         }
@@ -136,12 +80,12 @@ async fn as_oneself_through_the_browser_or_with_the_code_that_linkedin_shows() {
 #[tokio::test]
 async fn for_pages_and_renewed_where_linkedin_lets_it() {
     let (stage, port) = stage(|_| {});
-    let grant = enter(&stage, port, &Ann::new(&stage.server, true), way("pages"), TwinApp::Community).await.unwrap();
+    let grant = enter(&stage, port, &ann(&stage, true), way("pages"), TwinApp::Community).await.unwrap();
     let facts = &grant.facts;
     assert_eq!(days(facts.refresh_ends), REFRESH_LIFE.num_days() - 1);
     assert_eq!(facts.ends(true), facts.refresh_ends);
     assert!(login::missing_scopes(way("pages"), facts).is_empty());
-    *stage.secrets.write().unwrap() = grant.to_keep();
+    stage.keep(&grant);
     let offers = Targets::targets(&Network, &stage.cx()).await.unwrap();
     let can: Vec<(&str, bool)> = offers.iter().map(|offer| (offer.title.as_str(), offer.not.is_none())).collect();
     assert_eq!(can, [("Ann Twin 0 (yourself)", true), ("Crab Works 0", true), ("Tide Tables 0", true), ("Reef News 0", false)]);
@@ -163,9 +107,9 @@ async fn for_pages_and_renewed_where_linkedin_lets_it() {
 #[tokio::test]
 async fn for_pages_without_a_refresh_token_it_ends_with_the_token() {
     let (stage, port) = stage(|twin| twin.oauth.refreshing = false);
-    let grant = enter(&stage, port, &Ann::new(&stage.server, true), way("pages"), TwinApp::Community).await.unwrap();
+    let grant = enter(&stage, port, &ann(&stage, true), way("pages"), TwinApp::Community).await.unwrap();
     assert_eq!(days(grant.facts.ends(true)), TOKEN_LIFE.num_days() - 1);
-    *stage.secrets.write().unwrap() = grant.to_keep();
+    stage.keep(&grant);
     assert!(!Network.refresh(&stage.cx()).await.unwrap());
 }
 
@@ -173,18 +117,18 @@ async fn for_pages_without_a_refresh_token_it_ends_with_the_token() {
 async fn a_permission_that_the_app_was_not_given_fails_the_whole_login() {
     let (stage, port) = stage(|_| {});
     // the app of the other product
-    let fault = enter(&stage, port, &Ann::new(&stage.server, true), way("pages"), TwinApp::Member).await.unwrap_err();
+    let fault = enter(&stage, port, &ann(&stage, true), way("pages"), TwinApp::Member).await.unwrap_err();
     assert_eq!((fault.kind, fault.effect), (Kind::Auth, Effect::None));
     assert!(fault.message.contains("not authorized for your application"), "{fault}");
     // what is not granted and cannot be done without
     let bend: fn(&str) -> String = |address| address.replace("+w_member_social", "").replace("%20w_member_social", "");
-    let fewer = Ann { bend, ..Ann::new(&stage.server, false) };
+    let fewer = Ann { bend, ..ann(&stage, false) };
     let fault = enter(&stage, port, &fewer, way("browser"), TwinApp::Member).await.unwrap_err();
     assert!(fault.kind == Kind::Auth && fault.message.contains("`w_member_social` (to post"), "{fault}");
-    let cx = stage.cx();
     let wrong = App { id: TwinApp::Member.id().into(), secret: Some("wrong-secret".into()), ..App::default() };
-    let person = Ann::new(&stage.server, false);
-    let fault = login::enter(&Desk { app: Some(wrong), ..cx.desk(&person) }, way("browser")).await.unwrap_err();
+    let person = ann(&stage, false);
+    let fault = person.enter(&stage, way("browser"), Some(wrong)).await.unwrap_err();
+    assert_eq!(person.asked(), ["paste the code"]);
     assert!(!fault.message.contains("wrong-secret"), "{fault}");
     assert_eq!((fault.kind, fault.effect), (Kind::Auth, Effect::None), "{fault}");
 }

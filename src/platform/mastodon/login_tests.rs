@@ -8,10 +8,11 @@ use super::super::Network;
 use super::super::twin::MastodonTwin;
 use super::super::twin_oauth;
 use super::*;
-use crate::login::{self, Grant, Nobody, Person};
-use crate::net::{Door, DoorOptions, Redactor, Request};
+use crate::login::{self, Grant, Nobody};
+use crate::net::{Door, DoorOptions, Redactor};
 use crate::platform::Platform;
-use crate::platform::stage::{Stage, content};
+use crate::platform::person::{Ann, field};
+use crate::platform::stage::{Stage, content, plain};
 use crate::text::Text;
 use crate::twin::{Incoming, Inject, Reply, Seen, Server, ServerOptions, Twin, What};
 
@@ -202,58 +203,9 @@ fn a_token_is_one_word() {
     assert!(one_word(&Secrets::new()).is_err());
 }
 
-/// A person whose browser knows the twin, and who agrees to everything.
-struct Ann {
-    /// Where the twin's hosts are.
-    mirror: String,
-    /// Whether his browser is on this machine; else he copies codes.
-    here: bool,
-    visited: Mutex<String>,
-    /// Changes the address that he opens.
-    bend: fn(&str) -> String,
-}
-
-impl Ann {
-    fn new(server: &Server, here: bool) -> Ann {
-        Ann { mirror: server.url(), here, visited: Mutex::default(), bend: str::to_string }
-    }
-
-    /// Opens an address and follows it to where it shows a page.
-    async fn open(mirror: String, mut address: String) -> String {
-        let door = Door::new(DoorOptions::default(), Redactor::default()).unwrap();
-        loop {
-            let real = address.replace("https://mastodon.example", &format!("{mirror}/mastodon.example"));
-            let answer = door.send(Request::get(real)).await.unwrap();
-            match answer.header("location") {
-                Some(to) => address = to.to_string(),
-                None => return String::from_utf8(answer.body).unwrap(),
-            }
-        }
-    }
-}
-
-#[async_trait]
-impl Person for Ann {
-    fn browser(&self) -> bool {
-        self.here
-    }
-    fn visit(&self, address: &str, _: Option<&str>) {
-        let address = (self.bend)(address);
-        self.visited.lock().unwrap().clone_from(&address);
-        if self.here {
-            tokio::spawn(Ann::open(self.mirror.clone(), address));
-        }
-    }
-    fn enter_code(&self, _: &str, _: &str, _: Option<&str>, _: chrono::DateTime<chrono::Utc>) {
-        panic!("there is no such flow here");
-    }
-    async fn ask(&self, what: &str, _: bool) -> Result<SecretString, Fault> {
-        assert_eq!(what, "paste the code");
-        let address = self.visited.lock().unwrap().clone();
-        let page = Ann::open(self.mirror.clone(), address).await;
-        Ok(page.split("value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or("no code").into())
-    }
-    fn say(&self, _: &str) {}
+/// Somebody who copies the code that the server shows, unless the browser is here.
+fn ann(stage: &Stage, here: bool) -> Ann {
+    Ann { paste: field, ..Ann::new(stage, here) }
 }
 
 fn browser() -> &'static Login {
@@ -264,31 +216,27 @@ fn browser() -> &'static Login {
 fn stage(ending: bool) -> Stage {
     let mut twin = MastodonTwin::default();
     twin.oauth.ending = ending;
-    let stage = Stage::with_twin(&Network, 0, Box::new(twin));
-    stage.secrets.write().unwrap().clear();
-    stage
+    Stage::with_twin(&Network, 0, Box::new(twin)).logged_out()
 }
 
 async fn enter(stage: &Stage, person: &Ann) -> Result<Grant, Fault> {
-    login::enter(&stage.cx().desk(person), browser()).await
-}
-
-fn plain(secrets: &Secrets, name: &str) -> String {
-    secrets[name].expose_secret().to_string()
+    let grant = person.enter(stage, browser(), None).await;
+    assert!(person.asked().iter().all(|what| what == "paste the code"), "{:?}", person.asked());
+    grant
 }
 
 #[tokio::test]
 async fn through_the_browser_to_a_post_and_out_again() {
     for here in [true, false] {
         let mut stage = stage(false);
-        let grant = enter(&stage, &Ann::new(&stage.server, here)).await.unwrap();
+        let grant = enter(&stage, &ann(&stage, here)).await.unwrap();
         let facts = &grant.facts;
         assert_eq!((facts.way.as_str(), facts.issuer.as_str()), ("browser", "https://mastodon.example"));
         assert_eq!(facts.scopes.as_ref().unwrap().join(" "), ALL);
         assert_eq!((facts.access_ends, facts.login_ends), (None, None), "Mastodon's tokens do not end");
         assert!(SCOPES.iter().all(|scope| scope.held(facts.scopes.as_ref().unwrap())));
 
-        *stage.secrets.write().unwrap() = grant.to_keep();
+        stage.keep(&grant);
         assert_eq!(Network.whoami(&stage.cx()).await.unwrap().handle, "@ann0@mastodon.example");
         stage.discover().await;
         let picture = stage.file("crab.png", "image/png", 100, None);
@@ -301,7 +249,7 @@ async fn through_the_browser_to_a_post_and_out_again() {
         assert!(!Network.refresh(&stage.cx()).await.unwrap(), "there is nothing to renew");
 
         // no code, verifier, secret or token is shown by anything
-        let clean = stage.cx().door.redactor().clean(&format!("{:?}", stage.server.log()));
+        let clean = stage.clean_log();
         for name in ["token", "client_secret"] {
             assert!(!clean.contains(&plain(&grant.secrets, name)), "{name}");
         }
@@ -317,9 +265,9 @@ async fn through_the_browser_to_a_post_and_out_again() {
 async fn each_login_registers_the_address_that_it_listens_at() {
     let stage = stage(false);
     for _ in 0..2 {
-        enter(&stage, &Ann::new(&stage.server, true)).await.unwrap();
+        enter(&stage, &ann(&stage, true)).await.unwrap();
     }
-    enter(&stage, &Ann::new(&stage.server, false)).await.unwrap();
+    enter(&stage, &ann(&stage, false)).await.unwrap();
     let log = stage.server.log();
     let apps = log.iter().filter(|exchange| exchange.request.path == "/api/v1/apps");
     let redirects: Vec<String> = apps
@@ -333,11 +281,11 @@ async fn each_login_registers_the_address_that_it_listens_at() {
 #[tokio::test]
 async fn a_token_that_ends_is_renewed_with_what_came_with_it() {
     let stage = stage(true);
-    let grant = enter(&stage, &Ann::new(&stage.server, true)).await.unwrap();
+    let grant = enter(&stage, &ann(&stage, true)).await.unwrap();
     let left = grant.facts.access_ends.unwrap() - chrono::Utc::now();
     assert!((twin_oauth::TOKEN_LIFE - left).num_seconds().abs() < 60, "{left}");
     assert!(!login::due(browser(), &grant.facts, chrono::Utc::now()));
-    *stage.secrets.write().unwrap() = grant.to_keep();
+    stage.keep(&grant);
     stage.server.inject(Inject::new(What::ExpireSessions));
     assert_eq!(Network.whoami(&stage.cx()).await.unwrap_err().kind, Kind::Auth);
     assert!(Network.refresh(&stage.cx()).await.unwrap());
@@ -361,7 +309,7 @@ async fn a_token_that_ends_is_renewed_with_what_came_with_it() {
 #[tokio::test]
 async fn a_server_that_says_no_is_heard() {
     let stage = stage(false);
-    let bent = |bend| Ann { bend, ..Ann::new(&stage.server, true) };
+    let bent = |bend| Ann { bend, ..ann(&stage, true) };
     let more = bent(|address| address.replace("write%3Amedia", "admin%3Aread"));
     let fault = enter(&stage, &more).await.unwrap_err();
     assert_eq!((fault.kind, fault.effect), (Kind::Auth, Effect::None));

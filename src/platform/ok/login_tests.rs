@@ -1,52 +1,18 @@
 //! The login by browser, what it may do, and the groups that it can post to.
 
-use std::sync::Mutex;
-
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::twin_oauth::{CLIENT, REDIRECTS};
 use super::*;
-use crate::login::{self, App, CLIENT_SECRET, Desk, Facts, Grant, Person, REFRESH, TOKEN};
-use crate::net::{Door, DoorOptions, Kind, Redactor, Request};
+use crate::login::{self, App, CLIENT_SECRET, Facts, Grant, REFRESH, TOKEN};
+use crate::net::Kind;
+use crate::platform::person::Ann;
 use crate::platform::stage::{Stage, content};
 use crate::text::Text;
 use crate::twin::{Inject, What};
 
 const NET: &dyn Platform = &Network;
-
-/// Goes where he is sent, agrees, and pastes the address that he lands on, bent as the test wants.
-struct Ann {
-    mirror: String,
-    bend: fn(String) -> String,
-    sent_to: Mutex<String>,
-}
-
-impl Ann {
-    fn new(stage: &Stage) -> Ann {
-        Ann { mirror: stage.server.url(), bend: |address| address, sent_to: Mutex::default() }
-    }
-}
-
-#[async_trait]
-impl Person for Ann {
-    fn browser(&self) -> bool {
-        false
-    }
-    fn visit(&self, address: &str, _: Option<&str>) {
-        *self.sent_to.lock().unwrap() = (self.bend)(address.to_string());
-    }
-    fn enter_code(&self, _: &str, _: &str, _: Option<&str>, _: DateTime<Utc>) {}
-    async fn ask(&self, _: &str, _: bool) -> Result<SecretString, Fault> {
-        let options = DoorOptions { mirror: Some(self.mirror.parse().unwrap()), ..DoorOptions::default() };
-        let door = Door::new(options, Redactor::default()).unwrap();
-        let address = self.sent_to.lock().unwrap().clone();
-        let answer = door.send(Request::get(address)).await.unwrap();
-        let landed = answer.header("location").map_or_else(|| answer.reason(), str::to_string);
-        Ok(SecretString::from(landed))
-    }
-    fn say(&self, _: &str) {}
-}
 
 fn way() -> &'static login::Login {
     Network.logins().iter().find(|way| way.name == "browser").unwrap()
@@ -55,8 +21,7 @@ fn way() -> &'static login::Login {
 async fn enter(stage: &Stage, ann: &Ann, redirect: &str, secret: &str) -> Result<Grant, Fault> {
     let secret = Some(SecretString::from(secret.to_string()));
     let app = App { id: CLIENT.into(), secret, redirect: Some(redirect.into()), scopes: None };
-    let cx = stage.cx();
-    login::enter(&Desk { app: Some(app), ..cx.desk(ann) }, way()).await
+    ann.enter(stage, way(), Some(app)).await
 }
 
 fn hello() -> crate::platform::Content {
@@ -67,10 +32,10 @@ fn hello() -> crate::platform::Content {
 async fn a_login_by_browser_signs_with_what_it_was_given() {
     for redirect in REDIRECTS {
         let mut stage = Stage::new(&Network, 0);
-        let grant = enter(&stage, &Ann::new(&stage), redirect, twin::APP_SECRET).await.unwrap();
+        let grant = enter(&stage, &Ann::new(&stage, false), redirect, twin::APP_SECRET).await.unwrap();
         let left = grant.facts.access_ends.unwrap() - Utc::now();
         assert!((29..=30).contains(&left.num_days()), "LONG_ACCESS_TOKEN: {left}");
-        *stage.secrets.write().unwrap() = grant.to_keep();
+        stage.keep(&grant);
         let offers = NET.targets().unwrap().targets(&stage.cx()).await.unwrap();
         let offers: Vec<_> = offers.iter().map(|one| (one.name.as_str(), one.settings["group"].clone(), one.not.is_some())).collect();
         let want = [
@@ -94,7 +59,7 @@ async fn a_login_by_browser_signs_with_what_it_was_given() {
         assert!(Facts::among(&renewed).is_some());
         stage.publish(&hello()).await.unwrap();
         assert_eq!(stage.timeline().len(), 2);
-        let shown = stage.cx().door.redactor().clean(&format!("{:?}", stage.server.log()));
+        let shown = stage.clean_log();
         for name in [TOKEN, REFRESH, CLIENT_SECRET] {
             assert!(!shown.contains(renewed[name].expose_secret()), "{name}");
         }
@@ -104,9 +69,9 @@ async fn a_login_by_browser_signs_with_what_it_was_given() {
 #[tokio::test]
 async fn rights_that_ok_did_not_give_are_named() {
     let mut stage = Stage::new(&Network, 0);
-    let narrow = Ann { bend: |address| address.replace("GROUP_CONTENT%3B", ""), ..Ann::new(&stage) };
+    let narrow = Ann { bend: |address| address.replace("GROUP_CONTENT%3B", ""), ..Ann::new(&stage, false) };
     let grant = enter(&stage, &narrow, REDIRECTS[1], twin::APP_SECRET).await.unwrap();
-    *stage.secrets.write().unwrap() = grant.to_keep();
+    stage.keep(&grant);
     stage.discover().await;
     let fault = stage.publish(&hello()).await.unwrap_err();
     assert_eq!((fault.kind, fault.code.as_deref()), (Kind::Forbidden, Some("10")));
@@ -116,10 +81,10 @@ async fn rights_that_ok_did_not_give_are_named() {
 #[tokio::test]
 async fn what_ok_refuses_at_the_login_is_said() {
     let stage = Stage::new(&Network, 0);
-    let fault = enter(&stage, &Ann::new(&stage), REDIRECTS[1], "another secret").await.unwrap_err();
+    let fault = enter(&stage, &Ann::new(&stage, false), REDIRECTS[1], "another secret").await.unwrap_err();
     assert!(fault.kind == Kind::Auth || fault.kind == Kind::Rejected, "{fault:?}");
-    assert!(enter(&stage, &Ann::new(&stage), "https://example.org/elsewhere", twin::APP_SECRET).await.is_err());
-    let twice = Ann { bend: |address| address.replace("LONG_ACCESS_TOKEN", "EVERYTHING"), ..Ann::new(&stage) };
+    assert!(enter(&stage, &Ann::new(&stage, false), "https://example.org/elsewhere", twin::APP_SECRET).await.is_err());
+    let twice = Ann { bend: |address| address.replace("LONG_ACCESS_TOKEN", "EVERYTHING"), ..Ann::new(&stage, false) };
     assert_eq!(enter(&stage, &twice, REDIRECTS[1], twin::APP_SECRET).await.unwrap_err().kind, Kind::Auth);
 }
 

@@ -1,9 +1,6 @@
 //! The app in the browser, against the twin: the address that was landed on is pasted, tokens rotate, and are ended.
 
-use std::sync::Mutex;
-
-use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -11,43 +8,18 @@ use super::super::Network;
 use super::super::twin_oauth::{APP, APP_SECRET, BACK, ROTATING};
 use super::*;
 use crate::login::{self, App, Desk, Grant, Person, REFRESH, TOKEN};
-use crate::net::{Door, DoorOptions, Fault, Kind, Redactor, Request};
+use crate::net::{Door, DoorOptions, Fault, Kind, Redactor};
 use crate::platform::Platform;
+use crate::platform::person::{Ann, Landing};
 use crate::platform::stage::{Stage, content};
 use crate::text::Text;
 
-/// Agrees to everything, and copies the address that the browser shows in the end.
-struct Ann {
-    mirror: String,
-    visited: Mutex<String>,
-}
-
-#[async_trait]
-impl Person for Ann {
-    fn browser(&self) -> bool {
-        true
+/// Copies the address that the browser shows in the end, and gives up where Slack does not send it back.
+fn sent_back(landing: &Landing) -> Result<String, Fault> {
+    match &landing.page {
+        Some(page) => Err(Fault::new(Kind::Rejected, page.reason())),
+        None => Ok(landing.address.clone()),
     }
-    fn visit(&self, address: &str, _: Option<&str>) {
-        self.visited.lock().unwrap().replace_range(.., address);
-    }
-    fn enter_code(&self, _: &str, _: &str, _: Option<&str>, _: DateTime<Utc>) {
-        panic!("there is no such flow here");
-    }
-    async fn ask(&self, what: &str, _: bool) -> Result<SecretString, Fault> {
-        if what.contains("redirect address") {
-            return Ok(BACK.into());
-        }
-        assert_eq!(what, "paste the address");
-        let address = self.visited.lock().unwrap().clone();
-        let real = address.replace("https://slack.com", &format!("{}/slack.com", self.mirror));
-        let door = Door::new(DoorOptions::default(), Redactor::default()).unwrap();
-        let answer = door.send(Request::get(real)).await.unwrap();
-        match answer.header("location") {
-            Some(to) => Ok(to.into()),
-            None => Err(Fault::new(Kind::Rejected, answer.reason())),
-        }
-    }
-    fn say(&self, _: &str) {}
 }
 
 fn way() -> &'static Login {
@@ -71,7 +43,7 @@ impl Scene {
     }
 
     fn person(&self) -> Ann {
-        Ann { mirror: self.stage.server.url(), visited: Mutex::default() }
+        Ann { paste: sent_back, ..Ann::new(&self.stage, true) }.types(&[BACK])
     }
 
     fn desk<'a>(&'a self, person: &'a dyn Person, app: Option<App>) -> Desk<'a> {
@@ -88,7 +60,11 @@ impl Scene {
 
     async fn enter(&self, app: Option<App>) -> Result<Grant, Fault> {
         let person = self.person();
-        login::enter(&self.desk(&person, app), way()).await
+        let grant = login::enter(&self.desk(&person, app), way()).await;
+        let asked = person.asked();
+        assert!(asked[0].contains("redirect address"), "{asked:?}");
+        assert!(asked[1..].iter().all(|what| what == "paste the address"), "{asked:?}");
+        grant
     }
 
     /// Posts with what the login gave.

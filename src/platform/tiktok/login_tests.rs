@@ -1,74 +1,29 @@
 //! The way in, against the twin: scopes with commas, the challenge in hexadecimal, renewal, revocation.
 
-use std::sync::Mutex;
-
-use async_trait::async_trait;
-use secrecy::{ExposeSecret, SecretString};
-
 use super::login::{LOGINS, SCOPES};
 use super::twin_oauth;
 use super::*;
-use crate::login::{self, App, Desk, Facts, Grant, Nobody, Person, Secrets};
-use crate::net::{Door, DoorOptions, Redactor, Request};
-use crate::platform::stage::Stage;
+use crate::login::{self, App, Facts, Grant, Nobody};
+use crate::platform::person::Ann;
+use crate::platform::stage::{Stage, plain};
 use crate::twin::{Inject, What};
 
-/// Somebody at a browser, who says yes; `bend` changes the address on the way.
-struct Ann {
-    mirror: String,
-    bend: fn(&str) -> String,
-    landed: Mutex<Vec<String>>,
-}
-
-#[async_trait]
-impl Person for Ann {
-    fn browser(&self) -> bool {
-        true
-    }
-    fn visit(&self, address: &str, _: Option<&str>) {
-        let (address, mirror) = ((self.bend)(address), self.mirror.clone());
-        self.landed.lock().unwrap().push(address.clone());
-        tokio::spawn(async move {
-            let door = Door::new(DoorOptions::default(), Redactor::default()).unwrap();
-            let real = address.replace("https://www.tiktok.com", &format!("{mirror}/www.tiktok.com"));
-            let answer = door.send(Request::get(real)).await.unwrap();
-            if let Some(to) = answer.header("location") {
-                door.send(Request::get(to)).await.unwrap();
-            }
-        });
-    }
-    fn enter_code(&self, _: &str, _: &str, _: Option<&str>, _: chrono::DateTime<chrono::Utc>) {
-        panic!("there is no such flow here");
-    }
-    async fn ask(&self, what: &str, _: bool) -> Result<SecretString, Fault> {
-        panic!("`{what}` is known");
-    }
-    fn say(&self, _: &str) {}
-}
-
 fn stage() -> Stage {
-    let stage = Stage::new(&Network, 0);
-    stage.secrets.write().unwrap().clear();
-    stage
+    Stage::new(&Network, 0).logged_out()
 }
 
 async fn enter(stage: &Stage, way: usize, secret: &str, bend: fn(&str) -> String) -> Result<Grant, Fault> {
-    let ann = Ann { mirror: stage.server.url(), bend, landed: Mutex::default() };
+    let ann = Ann { bend, ..Ann::new(stage, true) };
     let app = App { id: twin_oauth::KEY.into(), secret: Some(secret.into()), ..App::default() };
-    let cx = stage.cx();
-    let desk = Desk { app: Some(app), ..cx.desk(&ann) };
-    let grant = login::enter(&desk, &LOGINS[way]).await;
-    let address = ann.landed.lock().unwrap()[0].clone();
+    let grant = ann.enter(stage, &LOGINS[way], Some(app)).await;
+    assert_eq!(ann.asked(), [""; 0], "all is known");
+    let address = &ann.visited()[0];
     assert!(address.starts_with("https://www.tiktok.com/v2/auth/authorize/?"), "{address}");
     assert!(
         address.contains(&format!("client_key={}", twin_oauth::KEY)) && !address.contains("client_id="),
         "{address}"
     );
     grant
-}
-
-fn plain(secrets: &Secrets, name: &str) -> String {
-    secrets[name].expose_secret().to_string()
 }
 
 #[tokio::test]
@@ -81,7 +36,7 @@ async fn through_the_browser_renewed_and_out_again() {
     let left = |end: Option<chrono::DateTime<chrono::Utc>>| (end.unwrap() - chrono::Utc::now()).num_seconds();
     assert!((twin_oauth::ACCESS - left(facts.access_ends)).abs() < 60);
     assert!((twin_oauth::REFRESH - left(facts.refresh_ends)).abs() < 60);
-    *stage.secrets.write().unwrap() = grant.to_keep();
+    stage.keep(&grant);
     assert_eq!(Network.whoami(&stage.cx()).await.unwrap().handle, "@ann0");
 
     stage.server.inject(Inject::new(What::ExpireSessions));
@@ -99,7 +54,7 @@ async fn through_the_browser_renewed_and_out_again() {
     let facts = Facts::among(&renewed).unwrap();
     assert!(login::revoke(&cx.desk(&Nobody), &LOGINS[0], &renewed, &facts).await.unwrap());
     assert_eq!(Network.whoami(&stage.cx()).await.unwrap_err().kind, Kind::Auth);
-    let clean = cx.door.redactor().clean(&format!("{:?}", stage.server.log()));
+    let clean = stage.clean_log();
     for name in ["token", "refresh_token", "client_secret"] {
         assert!(!clean.contains(&plain(&renewed, name)), "{name}");
     }
@@ -110,7 +65,7 @@ async fn a_login_for_drafts_sends_drafts_alone() {
     let mut stage = stage();
     let grant = enter(&stage, 1, twin_oauth::SECRET, str::to_string).await.unwrap();
     assert_eq!(grant.facts.scopes.as_ref().unwrap().join(" "), "user.info.basic video.upload");
-    *stage.secrets.write().unwrap() = grant.to_keep();
+    stage.keep(&grant);
     let profile = Network.whoami(&stage.cx()).await.unwrap();
     assert_eq!((profile.handle.as_str(), profile.url), ("Ann 0", None));
     stage.discover().await;

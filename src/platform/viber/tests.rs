@@ -1,14 +1,12 @@
 //! What the wire files do not show: texts that stand apart, refusals, the webhook.
 
-use std::sync::Mutex;
-
-use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::twin::{self, Viber};
 use super::*;
-use crate::login::{Grant, Person, enter as log_in};
+use crate::login::Grant;
 use crate::net::Effect;
+use crate::platform::person::Ann;
 use crate::platform::stage::{Stage, answer, content};
 use crate::platform::{Content, MediaUse};
 use crate::text::Text;
@@ -119,34 +117,15 @@ fn numbers_mean_what_they_say() {
     assert_eq!(explain::explain(&named).unwrap().retry_at.unwrap() - named.at, chrono::TimeDelta::seconds(7));
 }
 
-/// Somebody at the terminal who has a token and an address.
-struct Ann(&'static str, &'static str, Mutex<Vec<String>>);
-
-#[async_trait]
-impl Person for Ann {
-    fn browser(&self) -> bool {
-        false
-    }
-    fn visit(&self, _: &str, _: Option<&str>) {
-        panic!("there is nothing to visit");
-    }
-    fn enter_code(&self, _: &str, _: &str, _: Option<&str>, _: chrono::DateTime<chrono::Utc>) {
-        panic!("there is no such flow here");
-    }
-    async fn ask(&self, _: &str, hidden: bool) -> Result<SecretString, Fault> {
-        Ok(if hidden { self.0 } else { self.1 }.into())
-    }
-    fn say(&self, line: &str) {
-        self.2.lock().unwrap().push(line.to_string());
-    }
-}
-
 async fn enter(stage: &Stage, token: &'static str, url: &'static str) -> Result<Grant, Fault> {
-    let ann = Ann(token, url, Mutex::default());
-    let grant = log_in(&stage.cx().desk(&ann), &Network.logins()[0]).await;
+    let ann = Ann::new(stage, false).types(&[token, url]);
+    let grant = ann.enter(stage, &Network.logins()[0], None).await;
+    assert_eq!(ann.visited(), [""; 0]);
+    let hidden: Vec<bool> = ann.asked().iter().map(|what| what.starts_with('*')).collect();
+    assert_eq!(hidden, [true, false][..hidden.len()], "the token alone is hidden");
     if let Ok(grant) = &grant {
         assert_eq!(grant.secrets["token"].expose_secret(), token);
-        assert_eq!(*ann.2.lock().unwrap(), [format!("Viber now asks `{url}` whether it is there")]);
+        assert_eq!(ann.said(), [format!("Viber now asks `{url}` whether it is there")]);
     }
     grant
 }

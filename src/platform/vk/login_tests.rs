@@ -1,52 +1,16 @@
 //! The older login by browser, the rights that it asks for, and what it can post to.
 
-use std::sync::Mutex;
-
-use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::twin_oauth::{CLIENT, CLIENT_SECRET, REDIRECT};
 use super::*;
-use crate::login::{self, App, Desk, Grant, Person, TOKEN};
-use crate::net::{Door, DoorOptions, Kind, Redactor, Request};
+use crate::login::{self, App, Grant, TOKEN};
+use crate::net::Kind;
+use crate::platform::person::Ann;
 use crate::platform::stage::{Stage, content};
 use crate::text::Text;
 
 const NET: &dyn Platform = &Network;
-
-/// Goes where he is sent, agrees, and pastes the address that he lands on, bent as the test wants.
-struct Ann {
-    mirror: String,
-    bend: fn(String) -> String,
-    back: fn(String) -> String,
-    sent_to: Mutex<String>,
-}
-
-impl Ann {
-    fn new(stage: &Stage) -> Ann {
-        Ann { mirror: stage.server.url(), bend: |address| address, back: |address| address, sent_to: Mutex::default() }
-    }
-}
-
-#[async_trait]
-impl Person for Ann {
-    fn browser(&self) -> bool {
-        true
-    }
-    fn visit(&self, address: &str, _: Option<&str>) {
-        *self.sent_to.lock().unwrap() = (self.bend)(address.to_string());
-    }
-    fn enter_code(&self, _: &str, _: &str, _: Option<&str>, _: DateTime<Utc>) {}
-    async fn ask(&self, _: &str, _: bool) -> Result<SecretString, Fault> {
-        let options = DoorOptions { mirror: Some(self.mirror.parse().unwrap()), ..DoorOptions::default() };
-        let door = Door::new(options, Redactor::default()).unwrap();
-        let address = self.sent_to.lock().unwrap().clone();
-        let answer = door.send(Request::get(address)).await.unwrap();
-        let landed = answer.header("location").map_or_else(|| answer.reason(), str::to_string);
-        Ok(SecretString::from((self.back)(landed)))
-    }
-    fn say(&self, _: &str) {}
-}
 
 async fn enter(stage: &Stage, ann: &Ann, secret: &str) -> Result<Grant, Fault> {
     let app = App {
@@ -55,17 +19,16 @@ async fn enter(stage: &Stage, ann: &Ann, secret: &str) -> Result<Grant, Fault> {
         redirect: Some(REDIRECT.into()),
         scopes: None,
     };
-    let cx = stage.cx();
     let way = Network.logins().iter().find(|way| way.name == "browser").unwrap();
-    login::enter(&Desk { app: Some(app), ..cx.desk(ann) }, way).await
+    ann.enter(stage, way, Some(app)).await
 }
 
 #[tokio::test]
 async fn an_older_app_logs_a_user_in_who_posts_to_what_he_edits() {
     let mut stage = Stage::new(&Network, 0);
-    let grant = enter(&stage, &Ann::new(&stage), CLIENT_SECRET).await.unwrap();
+    let grant = enter(&stage, &Ann::new(&stage, true), CLIENT_SECRET).await.unwrap();
     assert_eq!(grant.facts.access_ends, None, "`expires_in` is 0: it does not end");
-    *stage.secrets.write().unwrap() = grant.to_keep();
+    stage.keep(&grant);
     stage.account.settings = json!({});
     let offers = NET.targets().unwrap().targets(&stage.cx()).await.unwrap();
     let offers: Vec<(&str, Value)> = offers.iter().map(|one| (one.name.as_str(), one.settings["group"].clone())).collect();
@@ -82,7 +45,7 @@ async fn an_older_app_logs_a_user_in_who_posts_to_what_he_edits() {
     assert_eq!(receipts[0].id, "-200000000_2");
     assert_eq!(stage.timeline()[1].account, "club200000000", "in the community's name");
     assert!(!Network.refresh(&stage.cx()).await.unwrap(), "there is nothing to renew");
-    let shown = stage.cx().door.redactor().clean(&format!("{:?}", stage.server.log()));
+    let shown = stage.clean_log();
     for secret in [grant.secrets[TOKEN].expose_secret(), CLIENT_SECRET] {
         assert!(!shown.contains(secret));
     }
@@ -91,20 +54,20 @@ async fn an_older_app_logs_a_user_in_who_posts_to_what_he_edits() {
 #[tokio::test]
 async fn what_vk_refuses_at_the_login_is_said() {
     let stage = Stage::new(&Network, 0);
-    let fault = enter(&stage, &Ann::new(&stage), "another-protected-key").await.unwrap_err();
+    let fault = enter(&stage, &Ann::new(&stage, true), "another-protected-key").await.unwrap_err();
     assert!(matches!(fault.kind, Kind::Auth | Kind::Rejected | Kind::Forbidden), "{fault:?}");
-    let elsewhere = Ann { bend: |address| address.replace("xpost&", "other&"), ..Ann::new(&stage) };
+    let elsewhere = Ann { bend: |address| address.replace("xpost&", "other&"), ..Ann::new(&stage, true) };
     assert!(enter(&stage, &elsewhere, CLIENT_SECRET).await.is_err(), "a redirect that is not registered");
-    let stolen = Ann { back: |address| address.replace("state=", "state=x"), ..Ann::new(&stage) };
+    let stolen = Ann { back: |address| address.replace("state=", "state=x"), ..Ann::new(&stage, true) };
     assert_eq!(enter(&stage, &stolen, CLIENT_SECRET).await.unwrap_err().kind, Kind::Auth);
 }
 
 #[tokio::test]
 async fn a_token_that_may_not_upload_is_known_when_a_draft_is_checked() {
     let mut stage = Stage::new(&Network, 0);
-    let narrow = Ann { bend: |address| address.replace("photos%2C", "").replace("%2Cdocs", ""), ..Ann::new(&stage) };
+    let narrow = Ann { bend: |address| address.replace("photos%2C", "").replace("%2Cdocs", ""), ..Ann::new(&stage, true) };
     let grant = enter(&stage, &narrow, CLIENT_SECRET).await.unwrap();
-    *stage.secrets.write().unwrap() = grant.to_keep();
+    stage.keep(&grant);
     stage.account.settings = json!({});
     stage.discover().await;
     let one = |mime: &str| stage.render(&content(vec![(Text::plain("x"), vec![stage.file("a.bin", mime, 9, None)])])).problems;

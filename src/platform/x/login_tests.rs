@@ -1,74 +1,22 @@
 //! The ways in, walked against the twin.
 
-use std::collections::VecDeque;
-use std::sync::Mutex;
-
-use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::super::Network;
 use super::super::twin_login::{CONSUMER, NATIVE, NUMBER, REDIRECT, TOKEN_LIFE, WEB};
 use super::*;
-use crate::login::{self, App, Desk, Facts, Grant, Nobody, Person};
-use crate::net::{Door, DoorOptions, Effect, Fault, Kind, Redactor, Request};
-use crate::platform::stage::{Stage, content};
+use crate::login::{self, App, Facts, Grant, Nobody};
+use crate::net::{Effect, Fault, Kind};
+use crate::platform::person::{Ann, Landing};
+use crate::platform::stage::{Stage, content, plain};
 use crate::platform::{Delete, Platform};
 use crate::text::Text;
 use crate::twin::{Incoming, Inject, What};
 
-/// A person whose browser is elsewhere: he opens pages, says yes to everything, and types what he is told or where he landed.
-struct Ann {
-    mirror: String,
-    types: Mutex<VecDeque<String>>,
-    visited: Mutex<String>,
-    asked: Mutex<Vec<String>>,
-    /// Changes the address that he opens.
-    bend: fn(&str) -> String,
-}
-
-impl Ann {
-    fn new(stage: &Stage, types: &[&str]) -> Ann {
-        Ann {
-            mirror: stage.server.url(),
-            types: Mutex::new(types.iter().map(ToString::to_string).collect()),
-            visited: Mutex::default(),
-            asked: Mutex::default(),
-            bend: str::to_string,
-        }
-    }
-
-    /// What a page answers: where it leads, else what it shows.
-    async fn open(&self, address: &str) -> String {
-        let door = Door::new(DoorOptions::default(), Redactor::default()).unwrap();
-        let real = address.replace("https://", &format!("{}/", self.mirror));
-        let answer = door.send(Request::get(real)).await.unwrap();
-        answer.header("location").map_or_else(|| String::from_utf8(answer.body.clone()).unwrap(), str::to_string)
-    }
-}
-
-#[async_trait]
-impl Person for Ann {
-    fn browser(&self) -> bool {
-        false
-    }
-    fn visit(&self, address: &str, _: Option<&str>) {
-        *self.visited.lock().unwrap() = (self.bend)(address);
-    }
-    fn enter_code(&self, _: &str, _: &str, _: Option<&str>, _: chrono::DateTime<chrono::Utc>) {
-        panic!("there is no such flow here");
-    }
-    async fn ask(&self, what: &str, hidden: bool) -> Result<SecretString, Fault> {
-        self.asked.lock().unwrap().push(format!("{}{what}", if hidden { "*" } else { "" }));
-        let typed = self.types.lock().unwrap().pop_front();
-        if let Some(typed) = typed {
-            return Ok(typed.into());
-        }
-        let address = self.visited.lock().unwrap().clone();
-        let page = self.open(&address).await;
-        let number = page.split("<code>").nth(1).and_then(|rest| rest.split('<').next());
-        Ok(number.unwrap_or(&page).into())
-    }
-    fn say(&self, _: &str) {}
+/// Somebody whose browser is elsewhere: types this first, then the number that the page shows or where he landed.
+fn typing(stage: &Stage, types: &[&str]) -> Ann {
+    let paste = |landing: &Landing| Ok(landing.between("<code>", "<").unwrap_or_else(|| landing.words()));
+    Ann { paste, ..Ann::new(stage, false) }.types(types)
 }
 
 fn way(name: &str) -> &'static Login {
@@ -76,12 +24,7 @@ fn way(name: &str) -> &'static Login {
 }
 
 async fn enter(stage: &Stage, name: &str, person: &Ann, app: Option<App>) -> Result<Grant, Fault> {
-    let cx = stage.cx();
-    login::enter(&Desk { app, ..cx.desk(person) }, way(name)).await
-}
-
-fn plain(secrets: &Secrets, name: &str) -> String {
-    secrets.get(name).map(|secret| secret.expose_secret().to_string()).unwrap_or_default()
+    person.enter(stage, way(name), app).await
 }
 
 fn web() -> Option<App> {
@@ -90,10 +33,7 @@ fn web() -> Option<App> {
 
 /// An account that has nothing yet.
 fn stage() -> Stage {
-    let mut stage = Stage::new(&Network, 0);
-    stage.account.settings = serde_json::json!({});
-    *stage.secrets.write().unwrap() = Secrets::new();
-    stage
+    Stage::new(&Network, 0).blank()
 }
 
 #[tokio::test]
@@ -101,17 +41,17 @@ async fn the_browser_with_an_app_that_has_no_secret_and_with_one_that_has() {
     for (app, typed, asked) in [(None, &[NATIVE][..], "client id of your app at X"), (web(), &[], "paste the address")]
     {
         let stage = stage();
-        let ann = Ann::new(&stage, typed);
+        let ann = typing(&stage, typed);
         let grant = enter(&stage, "browser", &ann, app).await.unwrap();
-        assert_eq!(ann.asked.lock().unwrap()[0], asked);
-        assert_eq!(ann.asked.lock().unwrap().last().unwrap(), "paste the address");
-        assert!(ann.visited.lock().unwrap().contains("redirect_uri=http%3A%2F%2F127.0.0.1%3A8459%2Fcallback"));
+        assert_eq!(ann.asked()[0], asked);
+        assert_eq!(ann.asked().last().unwrap(), "paste the address");
+        assert!(ann.visited().last().unwrap().contains("redirect_uri=http%3A%2F%2F127.0.0.1%3A8459%2Fcallback"));
         let left = grant.facts.access_ends.unwrap() - chrono::Utc::now();
         assert!((TOKEN_LIFE - left).num_seconds().abs() < 60, "{left}");
         assert!(!plain(&grant.secrets, "refresh_token").is_empty());
         assert!(login::missing_scopes(way("browser"), &grant.facts).is_empty());
 
-        *stage.secrets.write().unwrap() = grant.to_keep();
+        stage.keep(&grant);
         assert_eq!(Network.whoami(&stage.cx()).await.unwrap().handle, "@ann0");
         let receipts = stage.publish(&content(vec![(Text::plain("a"), Vec::new())])).await.unwrap();
         Delete::delete(&Network, &stage.cx(), &receipts[0]).await.unwrap();
@@ -140,7 +80,7 @@ async fn the_browser_with_an_app_that_has_no_secret_and_with_one_that_has() {
         );
 
         // no code, verifier, token or secret is shown by anything
-        let clean = cx.door.redactor().clean(&format!("{:?}", stage.server.log()));
+        let clean = stage.clean_log();
         for secrets in [&grant.secrets, &renewed] {
             for (name, secret) in secrets.iter().filter(|(name, _)| *name != "login") {
                 assert!(!clean.contains(secret.expose_secret()), "{name}");
@@ -158,21 +98,21 @@ async fn what_is_not_as_it_was_registered_gets_nowhere() {
         |address| address.replace("S256", "plain"),
         |address| address.replace("tweet.write", "tweet.all"),
     ] {
-        let ann = Ann { bend, ..Ann::new(&stage, &[NATIVE]) };
+        let ann = Ann { bend, ..typing(&stage, &[NATIVE]) };
         let fault = enter(&stage, "browser", &ann, None).await.unwrap_err();
         assert_eq!((fault.kind, fault.effect), (Kind::Auth, Effect::None), "{fault}");
     }
     // without the right to post it is no login, and it is ended at once
-    let ann = Ann { bend: |address| address.replace("tweet.write", "like.write"), ..Ann::new(&stage, &[NATIVE]) };
+    let ann = Ann { bend: |address| address.replace("tweet.write", "like.write"), ..typing(&stage, &[NATIVE]) };
     let fault = enter(&stage, "browser", &ann, None).await.unwrap_err();
     assert!(fault.message.contains("`tweet.write` (to post"), "{fault}");
     assert!(stage.server.log().iter().any(|exchange| exchange.request.path == "/2/oauth2/revoke"));
     // without what is only good to have one can still post
-    let ann = Ann { bend: |address| address.replace("+offline.access", ""), ..Ann::new(&stage, &[NATIVE]) };
+    let ann = Ann { bend: |address| address.replace("+offline.access", ""), ..typing(&stage, &[NATIVE]) };
     let grant = enter(&stage, "browser", &ann, None).await.unwrap();
     let missing = login::missing_scopes(way("browser"), &grant.facts);
     assert_eq!(missing.iter().map(|scope| scope.name).collect::<Vec<_>>(), ["offline.access"]);
-    *stage.secrets.write().unwrap() = grant.to_keep();
+    stage.keep(&grant);
     assert!(!Network.refresh(&stage.cx()).await.unwrap(), "there is nothing to renew it with");
 }
 
@@ -180,7 +120,7 @@ async fn what_is_not_as_it_was_registered_gets_nowhere() {
 async fn a_wrong_secret_of_the_app_is_told_as_such() {
     let stage = stage();
     let app = Some(App { id: WEB.0.into(), secret: Some("another".into()), ..App::default() });
-    let fault = enter(&stage, "browser", &Ann::new(&stage, &[]), app).await.unwrap_err();
+    let fault = enter(&stage, "browser", &typing(&stage, &[]), app).await.unwrap_err();
     assert!(
         fault.kind == Kind::Auth && fault.message.contains("x-twin-web-app") && !fault.message.contains("another"),
         "{fault}"
@@ -190,16 +130,16 @@ async fn a_wrong_secret_of_the_app_is_told_as_such() {
 #[tokio::test]
 async fn a_number_for_another_account() {
     let stage = stage();
-    let ann = Ann::new(&stage, &[CONSUMER.0, CONSUMER.1]);
+    let ann = typing(&stage, &[CONSUMER.0, CONSUMER.1]);
     let grant = enter(&stage, "pin", &ann, None).await.unwrap();
-    assert_eq!(ann.asked.lock().unwrap().len(), 3);
-    *stage.secrets.write().unwrap() = grant.to_keep();
+    assert_eq!(ann.asked().len(), 3);
+    stage.keep(&grant);
     assert_eq!(Network.whoami(&stage.cx()).await.unwrap().handle, "@ann0");
     stage.publish(&content(vec![(Text::plain("a"), Vec::new())])).await.unwrap();
     let cx = stage.cx();
     assert!(login::revoke(&cx.desk(&Nobody), way("pin"), &grant.to_keep(), &grant.facts).await.unwrap());
     assert_eq!(Network.whoami(&cx).await.unwrap_err().kind, Kind::Auth);
-    let wrong = Ann::new(&stage, &[CONSUMER.0, CONSUMER.1, "0000000"]);
+    let wrong = typing(&stage, &[CONSUMER.0, CONSUMER.1, "0000000"]);
     assert_ne!(NUMBER, "0000000");
     assert_eq!(enter(&stage, "pin", &wrong, None).await.unwrap_err().kind, Kind::Auth);
 }

@@ -1,67 +1,16 @@
 //! Logins against the twin.
 
-use std::sync::Mutex;
-
-use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use secrecy::{ExposeSecret, SecretString};
+use chrono::Utc;
 
 use super::super::twin::YoutubeTwin;
 use super::super::{Network, twin_oauth};
 use super::*;
-use crate::login::{self, App, Desk, Facts, Grant, Nobody, Person};
-use crate::net::{Door, DoorOptions, Effect, Fault, Kind, Redactor, Request};
+use crate::login::{self, App, Facts, Grant, Nobody};
+use crate::net::{Effect, Fault, Kind};
 use crate::platform::Platform;
-use crate::platform::stage::Stage;
+use crate::platform::person::Ann;
+use crate::platform::stage::{Stage, plain};
 use crate::twin::{Inject, Twin, What};
-
-/// A person whose browser knows the twin, and who agrees.
-struct Ann {
-    mirror: String,
-    /// Whether the browser is on this machine; else the address that it landed on is pasted.
-    here: bool,
-    visited: Mutex<String>,
-    shown: Mutex<Vec<String>>,
-}
-
-impl Ann {
-    fn new(stage: &Stage, here: bool) -> Ann {
-        Ann { mirror: stage.server.url(), here, visited: Mutex::default(), shown: Mutex::default() }
-    }
-}
-
-/// Where the network's page leads to.
-async fn consent(mirror: &str, address: &str) -> String {
-    let door = Door::new(DoorOptions::default(), Redactor::default()).unwrap();
-    let real = address.replace("https://accounts.google.com", &format!("{mirror}/accounts.google.com"));
-    let answer = door.send(Request::get(real)).await.unwrap();
-    answer.header("location").unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&answer.body))).to_string()
-}
-
-#[async_trait]
-impl Person for Ann {
-    fn browser(&self) -> bool {
-        self.here
-    }
-    fn visit(&self, address: &str, _: Option<&str>) {
-        address.clone_into(&mut self.visited.lock().unwrap());
-        if self.here {
-            let (mirror, address) = (self.mirror.clone(), address.to_string());
-            tokio::spawn(async move {
-                let door = Door::new(DoorOptions::default(), Redactor::default()).unwrap();
-                door.send(Request::get(consent(&mirror, &address).await)).await.unwrap();
-            });
-        }
-    }
-    fn enter_code(&self, code: &str, page: &str, _: Option<&str>, _: DateTime<Utc>) {
-        self.shown.lock().unwrap().push(format!("{code} at {page}"));
-    }
-    async fn ask(&self, _: &str, _: bool) -> Result<SecretString, Fault> {
-        let address = self.visited.lock().unwrap().clone();
-        Ok(consent(&self.mirror, &address).await.into())
-    }
-    fn say(&self, _: &str) {}
-}
 
 fn app() -> App {
     App { id: twin_oauth::CLIENT.into(), secret: Some(twin_oauth::SECRET.into()), ..App::default() }
@@ -71,19 +20,11 @@ fn app() -> App {
 fn stage(change: impl FnOnce(&mut YoutubeTwin)) -> Stage {
     let mut twin = YoutubeTwin::default();
     change(&mut twin);
-    let stage = Stage::with_twin(&Network, 0, Box::new(twin));
-    stage.secrets.write().unwrap().clear();
-    stage
+    Stage::with_twin(&Network, 0, Box::new(twin)).logged_out()
 }
 
 async fn enter(stage: &Stage, person: &Ann, way: &Login, app: App) -> Result<Grant, Fault> {
-    let cx = stage.cx();
-    let desk = Desk { app: Some(app), ..cx.desk(person) };
-    login::enter(&desk, way).await
-}
-
-fn plain(secrets: &crate::login::Secrets, name: &str) -> String {
-    secrets[name].expose_secret().to_string()
+    person.enter(stage, way, Some(app)).await
 }
 
 #[tokio::test]
@@ -97,7 +38,7 @@ async fn by_browser_or_pasted_address_to_a_channel_and_out_again() {
         let left = facts.access_ends.unwrap() - Utc::now();
         assert!((twin_oauth::TOKEN_LIFE - left).num_seconds().abs() < 60, "{left}");
         assert_eq!(facts.refresh_ends, None, "a published app's logins do not end by themselves");
-        *stage.secrets.write().unwrap() = grant.to_keep();
+        stage.keep(&grant);
         assert_eq!(Network.whoami(&stage.cx()).await.unwrap().handle, "@ann0");
 
         // the access token ends; the refresh token stays the same
@@ -110,7 +51,7 @@ async fn by_browser_or_pasted_address_to_a_channel_and_out_again() {
         assert_eq!(plain(&renewed, "refresh_token"), plain(&grant.secrets, "refresh_token"));
 
         // nothing that was said holds a secret
-        let clean = stage.cx().door.redactor().clean(&format!("{:?}", stage.server.log()));
+        let clean = stage.clean_log();
         for name in ["token", "refresh_token", "client_secret"] {
             assert!(!clean.contains(&plain(&renewed, name)), "{name}");
         }
@@ -126,11 +67,11 @@ async fn by_browser_or_pasted_address_to_a_channel_and_out_again() {
 #[tokio::test]
 async fn by_a_code_on_another_device() {
     let stage = stage(|_| ());
-    let ann = Ann::new(&stage, false);
+    let ann = Ann { device: true, ..Ann::new(&stage, false) };
     let grant = enter(&stage, &ann, &LOGINS[1], app()).await.unwrap();
-    assert_eq!(*ann.shown.lock().unwrap(), ["GQVQ-JKEC at https://www.google.com/device"]);
+    assert_eq!(ann.shown(), ["GQVQ-JKEC at https://www.google.com/device"]);
     assert_eq!(login::missing_scopes(&LOGINS[1], &grant.facts), []);
-    *stage.secrets.write().unwrap() = grant.to_keep();
+    stage.keep(&grant);
     Network.whoami(&stage.cx()).await.unwrap();
     assert!(Network.refresh(&stage.cx()).await.unwrap());
     Network.whoami(&stage.cx()).await.unwrap();
