@@ -15,6 +15,7 @@ use cli::{Machine, filters, takers};
 use image::{Rgb, RgbImage};
 use jpeg_encoder::{ColorType, Encoder};
 use serde_json::Value;
+use xpost::platform::{AccountInfo, Platform};
 use xpost::twin::{Inject, What, When};
 
 const MARK: &[u8] = b"Wallstrasse-77";
@@ -127,6 +128,61 @@ fn every_network_gets_what_fits_and_nothing_that_tells() {
     let there = std::fs::read(feed.join("media").join(name)).unwrap();
     assert_eq!(attachment["size_in_bytes"], there.len());
     assert!(!holds(&there, MARK) && there.len() < file.len());
+}
+
+/// A film that plays, and says where it was made.
+fn film(machine: &Machine) -> Vec<u8> {
+    let mut file = include_bytes!("../examples/wave.mp4").to_vec();
+    let at = file.windows(8).position(|eight| eight == b"\0\0\0\x35meta").unwrap();
+    file[at + 4..at + 8].copy_from_slice(b"\xa9xyz");
+    file[at + 8..at + 0x35].fill(b' ');
+    file[at + 8..at + 12].copy_from_slice(b"\0\x29\x15\xc7");
+    file[at + 12..at + 12 + MARK.len()].copy_from_slice(MARK);
+    // one network takes none that is smaller
+    file.extend(b"\0\x01\x86\xa0free");
+    file.resize(file.len() + 100_000 - 8, 0);
+    std::fs::write(machine.path("film.mp4"), &file).unwrap();
+    file
+}
+
+#[test]
+fn a_film_does_not_say_where_it_was_made() {
+    let machine = machine(&[]);
+    let file = film(&machine);
+    machine.write("film.md", "+++\ntitle = 'A wave'\n+++\nSeen on the way\n\n![a wave](film.mp4)\n");
+    let films = |platform: &&&dyn Platform| platform.spec().media.video.is_some();
+    let names: Vec<&str> = xpost::platform::ALL.iter().filter(films).map(|platform| platform.spec().name).collect();
+    let to = names.join(",");
+    let check = machine.run(&["check", "film.md", "--to", &to]);
+    assert!(check.out.contains("the place is taken out of `film.mp4`; nothing else of it changes"), "{}", check.out);
+    assert!(!check.out.contains("says where it was taken"), "{}", check.out);
+    machine.run(&["publish", "film.md", "--to", &to]).good();
+    let mut whole = 0;
+    for name in names {
+        let platform = xpost::platform::by_name(name).unwrap();
+        let fetched = platform.fetches(&AccountInfo::default(), "video");
+        for medium in machine.twins().timeline(name).iter().flat_map(|post| &post.media) {
+            assert!(fetched || medium.bytes == file.len() as u64, "{name}: {medium:?}");
+            whole += usize::from(!fetched);
+        }
+    }
+    assert!(whole >= 10, "only {whole} were sent the film");
+    for exchange in machine.twins().log() {
+        assert!(!holds(&exchange.request.body, MARK), "{} {}", exchange.platform, exchange.request.path);
+    }
+    let hosted = files(&machine.path("public"));
+    assert!(!hosted.is_empty(), "films were fetched");
+    for path in hosted.into_iter().chain(files(&machine.home().join("cache/fitted"))) {
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(bytes.len() == file.len() && !holds(&bytes, MARK), "{}", path.display());
+        // all but what it hid is as it was
+        let at = file.windows(4).position(|four| four == b"udta").unwrap();
+        assert!(bytes[..at] == file[..at] && bytes[at + 57..] == file[at + 57..], "{}", path.display());
+    }
+    // unless it is wanted
+    machine.write("keep.md", "+++\nkeep_metadata = true\n+++\nWhere it was\n\n![a wave](film.mp4)\n");
+    machine.run(&["publish", "keep.md", "--to", "mastodon"]).good();
+    assert!(machine.twins().log().iter().any(|one| holds(&one.request.body, MARK)));
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub type Shape = ((u32, u32), (u32, u32));
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fit {
-    /// What is no picture is taken out of the file; the picture stays as it is, bit by bit.
+    /// What is neither picture nor sound is taken out of the file, or overwritten; these stay as they are, bit by bit.
     Clean,
     /// It is drawn anew.
     Remake(Remake),
@@ -116,8 +116,8 @@ pub enum Decision {
 pub fn decide(media: &Media, wish: &Wish) -> Decision {
     let taken = |mime: &str| wish.mimes.is_empty() || wish.mimes.iter().any(|one| one == mime);
     let about = &media.about;
-    let cleaned = !about.keep && !about.hidden.is_empty() && can_clean(&media.mime) && media.bytes <= MOST_BYTES;
-    let bytes = if cleaned { media.bytes.saturating_sub(about.spare) } else { media.bytes };
+    let cleaned = cleaned(media);
+    let bytes = cleaned.as_ref().map_or(media.bytes, |cleaned| cleaned.bytes);
     let mut why = Vec::new();
     if !taken(&media.mime) {
         why.push(Why::Type);
@@ -137,11 +137,7 @@ pub fn decide(media: &Media, wish: &Wish) -> Decision {
         }
     }
     if why.is_empty() {
-        if !cleaned {
-            return Decision::AsIs;
-        }
-        let media = Media { bytes, fit: Some(Fit::Clean), ..media.clone() };
-        return Decision::Change { media: Box::new(media), why };
+        return cleaned.map_or(Decision::AsIs, |media| Decision::Change { media: Box::new(media), why });
     }
     match remake(media, wish, &why) {
         Ok(remake) => {
@@ -165,9 +161,26 @@ pub fn decide(media: &Media, wish: &Wish) -> Decision {
     }
 }
 
+/// The medium without what is hidden in it; `None` where there is nothing, where it is to be kept or cannot be taken out.
+pub fn cleaned(media: &Media) -> Option<Media> {
+    let about = &media.about;
+    if about.keep || about.hidden.is_empty() {
+        return None;
+    }
+    // what is taken apart is held in memory
+    let small = can_clean(&media.mime) && media.bytes <= MOST_BYTES;
+    let bytes = media.bytes.saturating_sub(about.spare);
+    (small || overwritten(&media.mime)).then(|| Media { bytes, fit: Some(Fit::Clean), ..media.clone() })
+}
+
 /// Whether what is hidden in such a file can be taken out of it.
 pub(super) fn can_clean(mime: &str) -> bool {
     matches!(mime, "image/jpeg" | "image/png" | "image/webp")
+}
+
+/// Whether what is hidden in such a file is overwritten in a copy of it: addresses inside of ISO base media must stay true.
+pub(super) fn overwritten(mime: &str) -> bool {
+    matches!(mime, "image/avif" | "image/heic" | "video/mp4" | "video/quicktime" | "video/3gpp" | "audio/mp4")
 }
 
 /// The smallest canvas of a shape that is allowed around a picture of another one.

@@ -35,7 +35,7 @@ pub use card::MAX_PICTURE;
 pub use card_page::{Page, decode, read_oembed, read_page};
 pub use file::{inspect, look};
 pub use film::ffmpeg;
-pub use fit::{Decision, Fit, Wish, decide};
+pub use fit::{Decision, Fit, Wish, cleaned, decide};
 pub use make::{made, make};
 pub use probe::{About, MOST_READ, Probed, probe};
 

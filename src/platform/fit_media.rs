@@ -3,7 +3,7 @@
 use super::fit::PlanNote;
 use crate::media::film::remade;
 use crate::media::fit::{Kind, Why};
-use crate::media::{Decision, Fit, Media, Wish, decide};
+use crate::media::{Decision, Fit, Media, Wish, cleaned, decide};
 use crate::platform::spec::{Limits, Spec};
 
 /// What [`judge`] found.
@@ -40,10 +40,10 @@ pub fn judge(spec: &Spec, limits: &Limits, media: &Media) -> Judged {
         let kind = if video { "films" } else { "pictures" };
         let message = format!("`{name}` cannot be posted: {} takes no {kind}", spec.title);
         judged.problems.push(PlanNote::new("media_type", message));
+    } else if limits.described && !video {
+        change(spec, limits, &Wish::default(), &mut judged);
     } else if limits.described {
-        if !video {
-            change(spec, limits, &Wish::default(), &mut judged);
-        }
+        // of a film, too, only what it hides is of interest
     } else if video {
         let wrong = film(spec, limits, media);
         match anew(spec, limits, media, &wrong) {
@@ -56,6 +56,15 @@ pub fn judge(spec: &Spec, limits: &Limits, media: &Media) -> Judged {
         }
     } else {
         picture(spec, limits, &mut judged);
+    }
+    if video
+        && judged.problems.is_empty()
+        && judged.media.fit.is_none()
+        && let Some(clean) = cleaned(&judged.media)
+    {
+        let message = format!("{} taken out of `{name}`; nothing else of it changes", hidden(&judged.media));
+        judged.changes.push(PlanNote::new("media_cleaned", message));
+        judged.media = clean;
     }
     let about = &judged.media.about;
     if judged.problems.is_empty() && judged.media.fit.is_none() && !about.keep {

@@ -166,6 +166,12 @@ impl Landing {
     }
 }
 
+/// An app that somebody registered at the network: its id and secret, and where it has the browser sent back to.
+pub(crate) fn app((id, secret): (&str, &str), redirect: Option<&str>) -> Option<App> {
+    let redirect = redirect.map(str::to_string);
+    Some(App { id: id.into(), secret: Some(secret.into()), redirect, scopes: None })
+}
+
 /// The address that he landed on; if he was not sent back, what the network says instead.
 fn landed(landing: &Landing) -> Result<String, Fault> {
     Ok(landing.page.as_ref().map_or_else(|| landing.address.clone(), Answer::reason))

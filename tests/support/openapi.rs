@@ -16,6 +16,11 @@ use super::specs::specs;
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("mastodon", "nodeinfo", "NodeInfo is a protocol of its own, which every server of the Fediverse speaks"),
     (
+        "bluesky",
+        "app.bsky.video.uploadVideo: the query parameter `",
+        "the lexicon has none; the service of films demands whose film it is, and a name",
+    ),
+    (
         "discord",
         "/messages: no such path",
         "the document is cut to what posts; reading a channel's messages is not in it",
@@ -45,6 +50,9 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("linkedin", "POST /documents: a body where none is known", "the collection has forgotten it"),
     ("linkedin", "POST /posts: body: the field `reshareContext` is unknown", "the schema is that of its one example"),
     ("linkedin", "`finalizeUpload`", "the collection knows one of the two actions of films"),
+    ("linkedin", "\"finalizeUpload\" is not one of", "the collection knows one of the two actions of films"),
+    ("linkedin", "POST /videos: body: \"initializeUploadRequest\" is a required", "the same"),
+    ("linkedin", "POST /videos: body: the field `finalizeUploadRequest` is unknown", "the same"),
     ("slack", "/services/", "a webhook is no method of the Web API"),
     ("slack", "/upload/v1/", "the address of an upload is no method of the Web API"),
     ("slack", "files.getUploadURLExternal: no such path", "the document is of 2021, and older than this method"),

@@ -1,6 +1,6 @@
 //! A platform, its twin behind a real socket and an account: what the platform's functions are called with, without the engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Display};
 use std::sync::{Mutex, RwLock};
 use std::time::Duration;
@@ -25,7 +25,7 @@ use xpost::twin::{Seen, Server, ServerOptions, Twin};
 use super::pictures;
 
 /// All secrets of all accounts of this run, to be searched for in what was printed.
-pub static CANARIES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+pub static CANARIES: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// One platform with its twin.
 pub struct Stage {
@@ -177,7 +177,7 @@ impl Stage {
         let redactor = Redactor::default();
         for secret in twin.secrets.values() {
             redactor.learn(secret);
-            CANARIES.lock().unwrap().push(secret.expose_secret().to_string());
+            CANARIES.lock().unwrap().insert(secret.expose_secret().to_string());
         }
         let door = door(&self.server.url(), timeout, redactor);
         let account = AccountInfo {

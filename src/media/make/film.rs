@@ -21,7 +21,7 @@ const TURNS: u32 = 3;
 pub(super) fn film(media: &Media, film: &Film, path: &Path) -> Result<(), String> {
     let source = inspect(&media.path)?;
     if source.sha256 != media.sha256 {
-        return Err("the file changed since the post was planned; publish it again".to_string());
+        return Err(super::CHANGED.to_string());
     }
     let program = ffmpeg().ok_or("`ffmpeg` is not on the PATH any more; install it, then `xpost retry`")?;
     let directory = path.parent().unwrap_or(Path::new("."));

@@ -6,14 +6,14 @@ mod encode;
 mod film;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::fit::{Fit, MOST_BYTES, Remake};
-use super::probe::{Probed, probe};
+use super::fit::{Fit, MOST_BYTES, Remake, overwritten};
+use super::probe::{Probed, blanks, probe};
 use super::{Media, file};
 use crate::draft::{canonical, sha256};
 use crate::store::private_directory;
@@ -80,33 +80,55 @@ pub fn make(media: &Media, cache: &Path) -> Result<Media, String> {
 }
 
 fn fresh(media: &Media, fit: &Fit, directory: &Path, path: &Path, last: &mut Option<Decoded>) -> Result<Media, String> {
-    let bytes = match fit {
-        Fit::Clean => Some(clean::clean(&media.mime, &read(media)?)?),
-        Fit::Remake(remake) => Some(drawn(media, read(media)?, remake, last)?),
-        Fit::Film(new) => {
-            film::film(media, new, path)?;
-            None
-        }
-    };
-    if let Some(bytes) = bytes {
-        write(directory, path, &bytes)
-            .map_err(|error| format!("it could not be kept in `{}`: {error}", directory.display()))?;
+    match fit {
+        Fit::Clean if overwritten(&media.mime) => write(path, |file, part| overwrite(media, file, part))?,
+        Fit::Clean => whole(path, &clean::clean(&media.mime, &read(media)?)?)?,
+        Fit::Remake(remake) => whole(path, &drawn(media, read(media)?, remake, last)?)?,
+        Fit::Film(new) => film::film(media, new, path)?,
     }
     sweep(directory, path);
     kept(path, media).ok_or_else(|| "what was made of it is none; this is a defect of xpost".to_string())
 }
 
-/// The whole file, if it still is the one that was planned with.
-fn read(media: &Media) -> Result<Vec<u8>, String> {
-    let fail = |error: std::io::Error| match error.kind() {
+/// A copy of the file in which what it hides is overwritten; takes little memory however large it is.
+fn overwrite(media: &Media, file: &mut File, part: &Path) -> Result<(), String> {
+    let keep = |error: std::io::Error| unkept(part, &error);
+    let mut source = File::open(&media.path).map_err(unread)?;
+    std::io::copy(&mut source, file).map_err(keep)?;
+    // the copy is looked at, and not the source, which may change at any time
+    let copy = file::inspect(part)?;
+    if copy.sha256 != media.sha256 {
+        return Err(CHANGED.to_string());
+    }
+    for blank in blanks(&*file, copy.bytes)? {
+        file.seek(SeekFrom::Start(blank.at)).map_err(keep)?;
+        file.write_all(&blank.with).map_err(keep)?;
+        std::io::copy(&mut std::io::repeat(0).take(blank.zeros), file).map_err(keep)?;
+    }
+    Ok(())
+}
+
+pub(super) const CHANGED: &str = "the file changed since the post was planned; publish it again";
+
+fn unkept(path: &Path, error: &std::io::Error) -> String {
+    let directory = path.parent().unwrap_or(path);
+    format!("it could not be kept in `{}`: {error}", directory.display())
+}
+
+fn unread(error: std::io::Error) -> String {
+    match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file any more".to_string(),
         _ => format!("it cannot be read: {error}"),
-    };
+    }
+}
+
+/// The whole file, if it still is the one that was planned with.
+fn read(media: &Media) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let file = File::open(&media.path).map_err(fail)?;
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(fail)?;
+    let file = File::open(&media.path).map_err(unread)?;
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unread)?;
     if bytes.len() as u64 > MOST_BYTES || sha256(&bytes) != media.sha256 {
-        return Err("the file changed since the post was planned; publish it again".to_string());
+        return Err(CHANGED.to_string());
     }
     Ok(bytes)
 }
@@ -142,15 +164,22 @@ fn kept(path: &Path, media: &Media) -> Option<Media> {
     Some(Media { name: media.name.clone(), fit: None, ..found })
 }
 
-/// At once or not at all, and for nobody else to read: the picture may be from a place that only its owner can read.
-fn write(directory: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    private_directory(directory)?;
+fn whole(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    write(path, |file, part| file.write_all(bytes).map_err(|error| unkept(part, &error)))
+}
+
+/// At once or not at all, and for nobody else to read: the picture may be from a place that only its owner can read. `fill` is given
+/// the file and where it is while it grows.
+fn write(path: &Path, fill: impl FnOnce(&mut File, &Path) -> Result<(), String>) -> Result<(), String> {
+    let fail = |error: std::io::Error| unkept(path, &error);
+    private_directory(path.parent().unwrap_or(path)).map_err(fail)?;
     let part = path.with_extension(format!("{}.part", std::process::id()));
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.read(true).write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&part).and_then(|mut file| file.write_all(bytes)).and_then(|()| fs::rename(&part, path));
+    let filled = options.open(&part).map_err(fail).and_then(|mut file| fill(&mut file, &part));
+    let written = filled.and_then(|()| fs::rename(&part, path).map_err(fail));
     if written.is_err() {
         // a leftover would only be rubbish in the cache
         drop(fs::remove_file(&part));

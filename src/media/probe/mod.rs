@@ -15,7 +15,7 @@ use std::io::{Read, Seek};
 
 use serde::{Deserialize, Serialize};
 
-pub(super) use blanks::{Blank, blanks};
+pub(super) use blanks::blanks;
 pub use window::MOST_READ;
 use window::{CUT_OFF, Window};
 

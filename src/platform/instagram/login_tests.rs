@@ -9,7 +9,8 @@ use super::login::LOGINS;
 use super::twin::InstagramTwin;
 use super::*;
 use crate::login::{self, Facts, Nobody};
-use crate::platform::container_login::sitter::{Ann, plain};
+use crate::platform::person::{Ann, app};
+use crate::platform::stage::plain;
 use crate::platform::container_twin::{APP, Held, REDIRECT};
 use crate::platform::stage::{Stage, content};
 use crate::text::Text;
@@ -30,8 +31,8 @@ async fn post(stage: &Stage) -> Result<Receipt, Fault> {
 #[tokio::test]
 async fn instagrams_own_login_posts_and_is_renewed() {
     let (mut stage, twin) = stage();
-    let grant = Ann::new(&stage).enter(&stage, &LOGINS[0], APP, Some(REDIRECT)).await.unwrap();
-    assert!(plain(&grant, "token").contains("long"), "the token of an hour was traded");
+    let grant = Ann::new(&stage, false).enter(&stage, &LOGINS[0], app(APP, Some(REDIRECT))).await.unwrap();
+    assert!(plain(&grant.secrets, "token").contains("long"), "the token of an hour was traded");
     assert_eq!(grant.facts.scopes.as_ref().unwrap().len(), 3, "Instagram says what it granted");
     assert!(!login::due(&LOGINS[0], &grant.facts, Utc::now()));
     assert!(login::due(&LOGINS[0], &grant.facts, Utc::now() + TimeDelta::days(8)), "a week later");
@@ -50,11 +51,11 @@ async fn instagrams_own_login_posts_and_is_renewed() {
     let facts = Facts { renewed_at: Some(Utc::now() - TimeDelta::days(2)), ..Facts::among(&held).unwrap() };
     let cx = stage.cx();
     let renewed = login::renew(&cx.desk(&Nobody), &LOGINS[0], &held, &facts).await.unwrap().unwrap();
-    assert_ne!(plain(&renewed, "token"), plain(&grant, "token"));
+    assert_ne!(plain(&renewed.secrets, "token"), plain(&grant.secrets, "token"));
     *stage.secrets.write().unwrap() = renewed.to_keep();
     post(&stage).await.unwrap();
     let clean = stage.cx().door.redactor().clean(&format!("{:?}", stage.server.log()));
-    for secret in [plain(&grant, "token"), plain(&renewed, "token"), APP.1.to_string()] {
+    for secret in [plain(&grant.secrets, "token"), plain(&renewed.secrets, "token"), APP.1.to_string()] {
         assert!(!clean.contains(&secret), "a secret can be shown");
     }
 }
@@ -62,20 +63,20 @@ async fn instagrams_own_login_posts_and_is_renewed() {
 #[tokio::test]
 async fn a_login_that_may_not_post_is_none() {
     let (stage, _twin) = stage();
-    let fewer = Ann { bend: |address| address.replace("%2Cinstagram_business_content_publish", ""), ..Ann::new(&stage) };
-    let fault = fewer.enter(&stage, &LOGINS[0], APP, Some(REDIRECT)).await.unwrap_err();
+    let fewer = Ann { bend: |address| address.replace("%2Cinstagram_business_content_publish", ""), ..Ann::new(&stage, false) };
+    let fault = fewer.enter(&stage, &LOGINS[0], app(APP, Some(REDIRECT))).await.unwrap_err();
     assert_eq!(fault.kind, Kind::Auth);
     assert!(fault.message.contains("instagram_business_content_publish"), "{fault}");
-    let wrong = Ann::new(&stage).enter(&stage, &LOGINS[0], (APP.0, "another-secret"), Some(REDIRECT)).await.unwrap_err();
+    let wrong = Ann::new(&stage, false).enter(&stage, &LOGINS[0], app((APP.0, "another-secret"), Some(REDIRECT))).await.unwrap_err();
     assert!(!wrong.message.contains("another-secret"), "{wrong}");
 }
 
 #[tokio::test]
 async fn facebooks_login_posts_to_the_account_of_a_page() {
     let (mut stage, _twin) = stage();
-    let app = super::twin_facebook::APP;
+    let parent = super::twin_facebook::APP;
     for redirect in [None, Some(REDIRECT)] {
-        let grant = Ann::new(&stage).enter(&stage, &LOGINS[1], app, redirect).await.unwrap();
+        let grant = Ann::new(&stage, false).enter(&stage, &LOGINS[1], app(parent, redirect)).await.unwrap();
         assert!((grant.facts.access_ends.unwrap() - Utc::now()).num_days() >= 59, "it was traded for a longer one");
         *stage.secrets.write().unwrap() = grant.to_keep();
         stage.account.settings = json!({});

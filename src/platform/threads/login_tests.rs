@@ -9,7 +9,8 @@ use super::login::LOGINS;
 use super::twin::ThreadsTwin;
 use super::*;
 use crate::login::{self, Facts, Nobody};
-use crate::platform::container_login::sitter::{Ann, plain};
+use crate::platform::person::{Ann, app};
+use crate::platform::stage::plain;
 use crate::platform::container_twin::{APP, Held, REDIRECT};
 use crate::platform::stage::{Stage, content};
 use crate::text::Text;
@@ -24,8 +25,10 @@ fn stage() -> (Stage, Arc<Mutex<ThreadsTwin>>) {
 #[tokio::test]
 async fn from_the_browser_to_a_post_and_a_renewed_token() {
     let (mut stage, twin) = stage();
-    let grant = Ann::new(&stage).enter(&stage, &LOGINS[0], APP, Some(REDIRECT)).await.unwrap();
-    assert!(plain(&grant, "token").contains("long"), "the token of an hour was traded");
+    let ann = Ann::new(&stage, false);
+    let grant = ann.enter(&stage, &LOGINS[0], app(APP, Some(REDIRECT))).await.unwrap();
+    assert_eq!(ann.asked(), ["paste the address"]);
+    assert!(plain(&grant.secrets, "token").contains("long"), "the token of an hour was traded");
     let left = grant.facts.access_ends.unwrap() - Utc::now();
     assert!((TimeDelta::days(60) - left).num_minutes().abs() < 5, "{left}");
     assert!(!login::due(&LOGINS[0], &grant.facts, Utc::now()));
@@ -50,7 +53,7 @@ async fn from_the_browser_to_a_post_and_a_renewed_token() {
     let held = stage.secrets.read().unwrap().clone();
     let cx = stage.cx();
     let renewed = login::renew(&cx.desk(&Nobody), &LOGINS[0], &held, &facts).await.unwrap().unwrap();
-    assert_ne!(plain(&renewed, "token"), plain(&grant, "token"));
+    assert_ne!(plain(&renewed.secrets, "token"), plain(&grant.secrets, "token"));
     *stage.secrets.write().unwrap() = renewed.to_keep();
     Network.whoami(&stage.cx()).await.unwrap();
 
@@ -63,7 +66,7 @@ async fn from_the_browser_to_a_post_and_a_renewed_token() {
     assert_eq!(fault.kind, Kind::Auth, "{fault}");
 
     let clean = stage.cx().door.redactor().clean(&format!("{:?}", stage.server.log()));
-    for secret in [plain(&grant, "token"), plain(&renewed, "token"), APP.1.to_string()] {
+    for secret in [plain(&grant.secrets, "token"), plain(&renewed.secrets, "token"), APP.1.to_string()] {
         assert!(!clean.contains(&secret), "a secret can be shown");
     }
 }
@@ -71,17 +74,19 @@ async fn from_the_browser_to_a_post_and_a_renewed_token() {
 #[tokio::test]
 async fn what_the_login_refuses() {
     let (stage, _twin) = stage();
-    let wrong_secret = Ann::new(&stage).enter(&stage, &LOGINS[0], (APP.0, "another-secret"), Some(REDIRECT)).await.unwrap_err();
+    let wrong_secret = Ann::new(&stage, false).enter(&stage, &LOGINS[0], app((APP.0, "another-secret"), Some(REDIRECT))).await.unwrap_err();
     assert!(!wrong_secret.message.contains("another-secret"), "{wrong_secret}");
     assert_eq!(wrong_secret.effect, Effect::None);
-    let fewer = Ann { bend: |address| address.replace("threads_content_publish", "threads_basic"), ..Ann::new(&stage) };
+    let fewer = Ann { bend: |address| address.replace("threads_content_publish", "threads_basic"), ..Ann::new(&stage, false) };
     // Threads does not say what it granted: what is missing shows when it is used
-    let grant = fewer.enter(&stage, &LOGINS[0], APP, Some(REDIRECT)).await.unwrap();
+    let grant = fewer.enter(&stage, &LOGINS[0], app(APP, Some(REDIRECT))).await.unwrap();
     *stage.secrets.write().unwrap() = grant.to_keep();
     let fault = stage.publish(&content(vec![(Text::plain("a"), Vec::new())])).await.unwrap_err();
     assert_eq!((fault.kind, fault.code.as_deref()), (Kind::Forbidden, Some("10")));
-    let elsewhere = Ann::new(&stage).enter(&stage, &LOGINS[0], APP, Some("https://xpost.example/other")).await.unwrap_err();
+    // the page says why, and there is no address but that of a person who gave up
+    let lost = Ann { paste: |_| Ok("https://xpost.example/callback?error=no".into()), ..Ann::new(&stage, false) };
+    let elsewhere = lost.enter(&stage, &LOGINS[0], app(APP, Some("https://xpost.example/other"))).await.unwrap_err();
     assert_eq!(elsewhere.kind, Kind::Auth, "{elsewhere}");
-    let forged = Ann { smudge: |landed| landed.replace("state=", "state=x"), ..Ann::new(&stage) };
-    assert_eq!(forged.enter(&stage, &LOGINS[0], APP, Some(REDIRECT)).await.unwrap_err().kind, Kind::Auth);
+    let forged = Ann { back: |landed| landed.replace("state=", "state=x"), ..Ann::new(&stage, false) };
+    assert_eq!(forged.enter(&stage, &LOGINS[0], app(APP, Some(REDIRECT))).await.unwrap_err().kind, Kind::Auth);
 }
