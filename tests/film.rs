@@ -171,6 +171,52 @@ fn a_real_ffmpeg_makes_it_fit() {
     assert!(!media.about.hidden.iter().any(|what| what == "GPS"), "{:?}", media.about.hidden);
 }
 
+/// What players of every kind make of a file: the hash of all its pictures and sounds.
+fn decoded(ffmpeg: &Path, file: &Path) -> String {
+    let output = Command::new(ffmpeg)
+        .args(["-loglevel", "error", "-i"])
+        .arg(file)
+        .args(["-map", "0", "-f", "md5", "-"])
+        .output()
+        .unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_film_that_forgot_its_place_plays_as_before() {
+    let Ok(place) = std::env::var("XPOST_TEST_FFMPEG") else {
+        println!("skipped: XPOST_TEST_FFMPEG names no ffmpeg");
+        return;
+    };
+    let ffmpeg = Path::new(&place).join("ffmpeg");
+    // user data as cameras write them, and the metadata of phones
+    for (end, flags, place) in [("mp4", "+faststart", "loci"), ("mov", "use_metadata_tags", "+48.2082")] {
+        let machine = Machine::with_accounts(&["discord"]);
+        let clip = machine.path(&format!("clip.{end}"));
+        let made = Command::new(&ffmpeg)
+            .args(["-loglevel", "error", "-y", "-f", "lavfi", "-i", "testsrc2=duration=2:size=320x180:rate=30"])
+            .args(["-f", "lavfi", "-i", "sine=duration=2", "-c:v", "mpeg4", "-movflags", flags])
+            .args(["-metadata", "location=+48.2082+016.3738/", "-metadata", "title=Wallstrasse-77"])
+            .args(["-metadata", "com.apple.quicktime.location.ISO6709=+48.2082+016.3738/"])
+            .arg(&clip)
+            .status()
+            .unwrap();
+        assert!(made.success());
+        machine.write("draft.md", &format!("A film\n\n![colours](clip.{end})\n"));
+        told(&machine.run(&["check", "draft.md"]), 0, &["the place is taken out of"]);
+        machine.run(&["publish", "draft.md"]).ends(0);
+        let clean = left(&machine.home().join("cache").join("fitted")).remove(0);
+        let (before, after) = (std::fs::read(&clip).unwrap(), std::fs::read(&clean).unwrap());
+        for mark in [place, "Wallstrasse-77"] {
+            let holds = |bytes: &[u8]| bytes.windows(mark.len()).any(|window| window == mark.as_bytes());
+            assert!(holds(&before) && !holds(&after), "{end}: {mark}");
+        }
+        assert_eq!(before.len(), after.len());
+        assert_eq!(decoded(&ffmpeg, &clip), decoded(&ffmpeg, &clean), "{end}");
+    }
+}
+
 #[test]
 fn a_real_ffmpeg_reads_what_xpost_cannot() {
     let Ok(place) = std::env::var("XPOST_TEST_FFMPEG") else {
