@@ -61,8 +61,7 @@ pub fn make(media: &Media, cache: &Path) -> Result<Media, String> {
     let Some(fit) = &media.fit else { return Ok(media.clone()) };
     let decided = canonical(&serde_json::json!({ "of": media.sha256, "fit": fit, "version": VERSION }));
     let end = media.mime.rsplit('/').next().unwrap_or_default().replace("jpeg", "jpg");
-    let directory = cache.join("fitted");
-    let path = directory.join(format!("{}.{end}", sha256(decided.as_bytes())));
+    let path = cache.join("fitted").join(format!("{}.{end}", sha256(decided.as_bytes())));
     if let Some(kept) = kept(&path, media) {
         return Ok(kept);
     }
@@ -71,7 +70,7 @@ pub fn make(media: &Media, cache: &Path) -> Result<Media, String> {
     WAITING.fetch_sub(1, Ordering::SeqCst);
     let made = match kept(&path, media) {
         Some(kept) => Ok(kept),
-        None => fresh(media, fit, &directory, &path, &mut last),
+        None => fresh(media, fit, &path, &mut last),
     };
     if WAITING.load(Ordering::SeqCst) == 0 {
         *last = None;
@@ -79,14 +78,14 @@ pub fn make(media: &Media, cache: &Path) -> Result<Media, String> {
     made
 }
 
-fn fresh(media: &Media, fit: &Fit, directory: &Path, path: &Path, last: &mut Option<Decoded>) -> Result<Media, String> {
+fn fresh(media: &Media, fit: &Fit, path: &Path, last: &mut Option<Decoded>) -> Result<Media, String> {
     match fit {
         Fit::Clean if overwritten(&media.mime) => write(path, |file, part| overwrite(media, file, part))?,
         Fit::Clean => whole(path, &clean::clean(&media.mime, &read(media)?)?)?,
         Fit::Remake(remake) => whole(path, &drawn(media, read(media)?, remake, last)?)?,
         Fit::Film(new) => film::film(media, new, path)?,
     }
-    sweep(directory, path);
+    sweep(path);
     kept(path, media).ok_or_else(|| "what was made of it is none; this is a defect of xpost".to_string())
 }
 
@@ -188,8 +187,8 @@ fn write(path: &Path, fill: impl FnOnce(&mut File, &Path) -> Result<(), String>)
 }
 
 /// Removes what was not used for longest while there is too much, and what a dead process left. Whatever cannot be removed stays.
-fn sweep(directory: &Path, fresh: &Path) {
-    let Ok(entries) = fs::read_dir(directory) else { return };
+fn sweep(fresh: &Path) {
+    let Ok(entries) = fs::read_dir(fresh.parent().unwrap_or(fresh)) else { return };
     let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
         .flatten()
         .filter_map(|entry| {

@@ -17,12 +17,12 @@ pub struct Blank {
 impl Blank {
     /// The box as one that everybody passes over.
     fn free(one: &Box) -> Blank {
+        let mut with = b"free".to_vec();
         // a long size stands between kind and content
-        let at = one.from + 4;
-        if one.start - one.from == 8 {
-            return Blank { at, with: b"free".to_vec(), zeros: one.end - one.start };
+        if one.start - one.from == 16 {
+            with.extend((one.end - one.from).to_be_bytes());
         }
-        Blank { at: one.start, with: Vec::new(), zeros: one.end - one.start }
+        Blank { at: one.from + 4, with, zeros: one.end - one.start }
     }
 }
 
@@ -279,7 +279,9 @@ mod tests {
         let begin = ftyp.len() as u32 + 8;
         let place = boxed(b"\xa9xyz", &[b"\0\x14\x15\xc7+48.2082+016.3738/"]);
         let user = boxed(b"udta", &[&place]);
-        let apple = boxed(b"meta", &[&boxed(b"keys", &[b"com.apple.quicktime.location.ISO6709"])]);
+        let keys = boxed(b"keys", &[b"com.apple.quicktime.location.ISO6709"]);
+        // the same with a long size
+        let apple = [&be(1)[..], b"meta", &(keys.len() as u64 + 16).to_be_bytes(), &keys].concat();
         let film = track(b"avc1", &[8, 8, 8], &[begin, begin + 16], &user);
         let trail = track(b"gpmd", &[8, 8, 8], &[begin + 24, begin + 45], &[]);
         let moov = boxed(b"moov", &[&film, &trail, &user, &apple]);
@@ -288,7 +290,7 @@ mod tests {
         assert_eq!(before.about.hidden, ["GPS"]);
         let new = blanked(&bytes);
         assert_eq!(new.len(), bytes.len());
-        for mark in [&b"+48.2082"[..], b"location", b"TRAIL", b"gpmd", b"xyz"] {
+        for mark in [&b"+48.2082"[..], b"location", b"TRAIL", b"gpmd", b"xyz", b"meta"] {
             assert!(holds(&bytes, mark) && !holds(&new, mark), "{}", String::from_utf8_lossy(mark));
         }
         let kept = [&b"pictures".repeat(3)[..], &[0; 16], b"sound", &[0; 8]].concat();
