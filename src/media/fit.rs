@@ -115,7 +115,6 @@ pub enum Decision {
 /// Whether a picture can go as it is, and if not, what it must become.
 pub fn decide(media: &Media, wish: &Wish) -> Decision {
     let taken = |mime: &str| wish.mimes.is_empty() || wish.mimes.iter().any(|one| one == mime);
-    let about = &media.about;
     let cleaned = cleaned(media);
     let bytes = cleaned.as_ref().map_or(media.bytes, |cleaned| cleaned.bytes);
     let mut why = Vec::new();
