@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::out::Paint;
 use super::trouble::{Exit, Trouble};
-use super::world::{DEFAULTS, World, block_on, platform_of, source_word};
+use super::world::{DEFAULTS, World, block_on, source_word, title_of};
 use super::{account_add, account_leave, delivery, docs, targets};
 use crate::account::{LOGIN_ONLY, valid_name};
 use crate::draft::did_you_mean;
@@ -242,7 +242,7 @@ async fn check(names: &[String], world: &World) -> Result<Exit, Trouble> {
         login |= fault.as_ref().is_some_and(|fault| fault.kind == Kind::Auth);
         failed |= fault.is_some();
         let (mark, says) = match &fault {
-            None => (world.out.paint(Paint::Good, "ok"), format!("{handle} on {}", title(&account.platform))),
+            None => (world.out.paint(Paint::Good, "ok"), format!("{handle} on {}", title_of(&account.platform))),
             Some(fault) => (world.out.paint(Paint::Bad, "failed"), fault.to_string()),
         };
         rows.push(vec![mark, account.name.clone(), says]);
@@ -355,11 +355,6 @@ pub async fn say(world: &World, kind: &str, sentence: &str, store: &Store, name:
         world.out.line(sentence);
     }
     Ok(Exit::Done)
-}
-
-/// The title of a platform, for sentences.
-pub fn title(platform: &str) -> &str {
-    platform_of(platform).map_or(platform, |p| p.spec().title)
 }
 
 #[cfg(test)]

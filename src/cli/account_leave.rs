@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::account::title;
 use super::account_add::sharing;
 use super::login;
 use super::targets::login_of;
 use super::trouble::{Exit, Trouble};
-use super::world::World;
+use super::world::{World, title_of};
 use crate::account::{Chain, Secrets, Vault, pack, variable};
 use crate::deliver::{Ended, Engine, Options};
 use crate::platform;
@@ -173,11 +172,7 @@ fn tell(args: &RemoveArgs, account: &Account, left: &Left, cancelled: usize, wor
 }
 
 fn place(account: &Account) -> String {
-    if account.server.is_empty() {
-        platform::by_name(&account.platform).map_or_else(|| account.platform.clone(), |p| p.spec().title.to_string())
-    } else {
-        account.server.clone()
-    }
+    if account.server.is_empty() { title_of(&account.platform).to_string() } else { account.server.clone() }
 }
 
 /// An engine that sees the secrets that are kept, and not those that the environment puts over them.
@@ -201,7 +196,7 @@ pub async fn export(args: ExportArgs, world: &World) -> Result<Exit, Trouble> {
     }
     let secrets: Secrets = match account.secret {
         SecretSource::None => {
-            return Err(Trouble::usage(format!("{} needs no secret", title(&account.platform))));
+            return Err(Trouble::usage(format!("{} needs no secret", title_of(&account.platform))));
         }
         SecretSource::Environment => {
             return Err(Trouble::usage(format!(

@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use super::docs;
 use super::input::{self, DraftArgs};
+use super::notes::Notes;
 use super::out::{Paint, one_line};
 use super::planning::{self, Depth, Planned};
 use super::trouble::{Exit, Trouble};
-use super::world::{World, block_on};
+use super::world::{World, block_on, title_of};
 use crate::account::Target;
 use crate::plan::Plan;
 use crate::platform;
@@ -90,24 +91,18 @@ fn table(planned: &Planned, world: &World) {
         if word == "change" && out.quiet {
             continue;
         }
-        // what is true of several targets is said once
-        let mut said: Vec<(String, Vec<&str>)> = Vec::new();
+        let mut notes = Notes::default();
         for (target, plan) in &planned.targets {
             for note in of(plan) {
                 let part = note
                     .part
                     .filter(|_| plan.parts.len() > 1)
                     .map_or_else(String::new, |part| format!("part {part}: "));
-                let text = format!("{part}{}", note.message);
-                match said.iter_mut().find(|(known, _)| *known == text) {
-                    Some((_, names)) if names.last() != Some(&target.name()) => names.push(target.name()),
-                    Some(_) => {}
-                    None => said.push((text, vec![target.name()])),
-                }
+                notes.add(target.name(), title_of(target.platform()), &format!("{part}{}", note.message));
             }
         }
-        for (text, names) in said {
-            out.line(&format!("{} {}: {}", out.paint(paint, &format!("{word}:")), names.join(", "), one_line(&text)));
+        for (names, text) in notes.lines() {
+            out.line(&format!("{} {names}: {}", out.paint(paint, &format!("{word}:")), one_line(&text)));
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::docs;
+use super::notes::Notes;
 use super::out::{Paint, one_line};
 use super::trouble::{Exit, Trouble};
 use super::world::{World, block_on, platform_of};
@@ -164,18 +165,12 @@ fn table(aims: &[Aim], judged: &[Judged], world: &World) {
         if word == "change" && out.quiet {
             continue;
         }
-        // what is true of several targets is said once
-        let mut said: Vec<(String, Vec<&str>)> = Vec::new();
+        let mut notes = Notes::default();
         for (aim, one) in aims.iter().zip(judged) {
-            for note in of(one) {
-                match said.iter_mut().find(|(known, _)| *known == note.message) {
-                    Some((_, names)) => names.push(&aim.name),
-                    None => said.push((note.message, vec![&aim.name])),
-                }
-            }
+            of(one).iter().for_each(|note| notes.add(&aim.name, aim.platform.spec().title, &note.message));
         }
-        for (text, names) in said {
-            out.line(&format!("{} {}: {}", out.paint(paint, &format!("{word}:")), names.join(", "), one_line(&text)));
+        for (names, text) in notes.lines() {
+            out.line(&format!("{} {names}: {}", out.paint(paint, &format!("{word}:")), one_line(&text)));
         }
     }
 }

@@ -31,6 +31,7 @@ mod man;
 mod media;
 mod media_host;
 mod mock;
+mod notes;
 pub mod out;
 mod person;
 mod planning;

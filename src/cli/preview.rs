@@ -10,10 +10,10 @@ use super::input::{self, DraftArgs};
 use super::out::{Paint, columns, cut, one_line};
 use super::planning::{self, Depth, Planned};
 use super::trouble::{Exit, Trouble};
-use super::world::{World, block_on};
+use super::world::{World, block_on, title_of};
 use super::{check, preview_html};
 use crate::account::Target;
-use crate::platform::{self, Part};
+use crate::platform::Part;
 
 /// Show drafts as they will look on each target
 ///
@@ -67,7 +67,7 @@ fn cards(planned: &Planned, world: &World) {
             Target::Account(account) if !account.handle.is_empty() => format!(" {}", one_line(&account.handle)),
             _ => String::new(),
         };
-        let title = platform::by_name(&plan.platform).map_or("", |platform| platform.spec().title);
+        let title = title_of(&plan.platform);
         let of = plan.parts.len();
         for (index, part) in plan.parts.iter().enumerate() {
             let number = match part.comment {

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::delivery::{self, Outcome, Patience, Refused};
 use super::input::{self, DraftArgs};
+use super::notes::Notes;
 use super::planning::{self, Depth, Planned};
 use super::trouble::{Exit, Trouble};
-use super::world::{World, block_on_many, platform_of};
+use super::world::{World, block_on_many, platform_of, title_of};
 use super::{check, out::one_line};
 use crate::account::Target;
 use crate::deliver::{AddOptions, Engine, Order, Written};
@@ -244,14 +245,13 @@ fn warnings(planned: &[Planned], world: &World) {
         return;
     }
     for one in planned {
-        let mut said: Vec<&str> = Vec::new();
+        let mut notes = Notes::default();
         for (target, plan) in &one.targets {
-            for note in &plan.warnings {
-                if !said.contains(&note.message.as_str()) {
-                    said.push(&note.message);
-                    world.out.warn(&format!("{}: {}", target.name(), one_line(&note.message)));
-                }
-            }
+            let title = title_of(target.platform());
+            plan.warnings.iter().for_each(|note| notes.add(target.name(), title, &note.message));
+        }
+        for (names, text) in notes.lines() {
+            world.out.warn(&format!("{names}: {}", one_line(&text)));
         }
     }
 }

@@ -8,7 +8,7 @@ use super::account_add::{distinct_variables, free_name, take_back};
 use super::out::one_line;
 use super::person::{Interrupts, prompt};
 use super::trouble::{Exit, Trouble};
-use super::world::{World, platform_of};
+use super::world::{World, platform_of, title_of};
 use super::{delivery, docs};
 use crate::account::{LOGIN_OF, LOGIN_ONLY, valid_name};
 use crate::deliver::Engine;
@@ -333,7 +333,7 @@ async fn name_for(store: &Store, parent: &Account, offer: &TargetOffer) -> Resul
 pub fn told(added: &Added, world: &World) -> Exit {
     if !world.out.json {
         for account in &added.accounts {
-            let title = super::account::title(&account.platform);
+            let title = title_of(&account.platform);
             let who = match account.handle.as_str() {
                 "" => format!("on {title}, not checked"),
                 handle => format!(": {handle} on {title}"),

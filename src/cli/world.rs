@@ -256,6 +256,11 @@ pub fn platform_of(name: &str) -> Result<&'static dyn Platform, Trouble> {
     })
 }
 
+/// The network's own name; the one it is given where it is unknown.
+pub fn title_of(platform: &str) -> &str {
+    platform::by_name(platform).map_or(platform, |platform| platform.spec().title)
+}
+
 /// The secret fields of a platform, for the secret chain.
 ///
 /// An account that logged in by a ceremony needs what that way keeps; of the fields that are typed in, none.
