@@ -388,7 +388,7 @@ fn killed_at_every_commit() {
 fn killed_at_random_moments() {
     let rounds = rounds();
     let counts = some_at_once(0..WORLDS, |number| {
-        let world = World::new(platform::ALL);
+        let mut world = World::new(platform::ALL);
         let media = |platform: &dyn Platform| pictures(platform).or(film(platform)).unwrap_or_default();
         // how long a run takes here, so that the kills fall all over it; the first is slower than those that follow
         let measured = (0..2).map(|n| {
@@ -410,6 +410,10 @@ fn killed_at_random_moments() {
         };
         let mut counts = Counts::default();
         for round in (number..rounds).step_by(WORLDS as usize) {
+            // before a network has had enough of the account for the day
+            if counts.rounds % 8 == 7 {
+                world = World::new(platform::ALL);
+            }
             let round = world.round(&format!("random{round}x"), media);
             // once or twice, one or two processes at a time, and each of them dies
             for _ in 0..=(random() * 2.0) as u32 {
