@@ -63,7 +63,9 @@ impl Format {
 pub(super) fn encode(ask: &Ask, piece: &mut Piece) -> Result<Value, String> {
     let format = Format::of(ask.account)?;
     for MediaUse { media, .. } in piece.media.iter().filter(|_| !linked(ask)) {
-        let note = format!("a webhook carries no file: `{}` is only described", media.name);
+        let by_url = format == Format::Standard && ask.account.is_none_or(|account| account.setting("media").is_empty());
+        let how = if by_url { "described, and linked to if there is a media host" } else { "only described" };
+        let note = format!("a webhook carries no file: `{}` is {how}", media.name);
         piece.notes.push(PlanNote::new("media_described", note).part(piece.index + 1));
     }
     let payload = match format {
