@@ -40,6 +40,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     if std::env::var_os(lab::PROGRAM).is_some() {
+        lab::be_seen();
         xpost::platform::add(lab::LAB);
         return xpost::cli::main();
     }
@@ -70,11 +71,7 @@ fn tests() -> ExitCode {
             });
         }
     }
-    let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
-    let watched = place::WATCHED.load(std::sync::atomic::Ordering::Relaxed);
-    let enough = conclusion.num_passed < 20 || watched >= 10;
-    assert!(enough, "command lines were seen in {watched} tests only");
-    conclusion.exit_code()
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
 #[cfg(not(unix))]

@@ -22,6 +22,19 @@ use crate::quay;
 
 /// Set in the environment of this executable, it is the program.
 pub const PROGRAM: &str = "XPOST_LAB";
+/// The directory in which a process finds a file with its number once its command line was read.
+pub const SEEN: &str = "XPOST_LAB_SEEN";
+
+/// Waits until the command line of this process was read: on a busy machine it may else be gone before that.
+pub fn be_seen() {
+    let Some(marks) = std::env::var_os(SEEN).filter(|_| cfg!(target_os = "linux")) else { return };
+    let marks = Path::new(&marks);
+    let until = std::time::Instant::now() + Duration::from_secs(5);
+    let there = || marks.join(std::process::id().to_string()).exists() || marks.join("over").exists();
+    while !there() && std::time::Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
 /// The port of the way `fixed`, as the network demands it.
 pub const PORT: &str = "XPOST_LAB_PORT";
 

@@ -250,14 +250,14 @@ fn put(value: &mut Value, post: &Post, urls: &Urls) {
     match value {
         Value::String(text) if text.contains("{media-") => {
             for (at, MediaUse { media, .. }) in post.media.iter().enumerate() {
-                let url = urls.get(at).map(|url| url.expose_secret());
                 if *text == place("bytes", at) {
                     *value = json!(media.bytes);
                     return;
                 }
-                let bytes = media.bytes.to_string();
-                for (what, known) in [("bytes", Some(bytes.as_str())), ("sha256", Some(&media.sha256)), ("url", url)] {
-                    *text = text.replace(&place(what, at), known.unwrap_or_default());
+                *text = text.replace(&place("bytes", at), &media.bytes.to_string());
+                *text = text.replace(&place("sha256", at), &media.sha256);
+                if let Some(url) = urls.get(at) {
+                    *text = text.replace(&place("url", at), url.expose_secret());
                 }
             }
         }
