@@ -742,4 +742,12 @@ async fn two_who_change_a_post_at_once_leave_one_truth() {
     let row = one.store().delivery(ids[0]).await.unwrap().unwrap();
     assert_eq!(row.parts[0].payload, json!("other words"));
     assert_eq!(world.network.count("a", "other words"), 1);
+    // who comes last to say what the post is now, but was not the last to change it, says nothing
+    for (body, plan) in [("slow words", "p"), ("other words", "q"), ("slow words", "p")] {
+        let plans = vec![(ids[0], plan.to_string())];
+        one.store().rewritten(row.post_id, None, body.into(), body.into(), plans).await.unwrap();
+        assert_ne!(one.store().post(row.post_id).await.unwrap().unwrap().body, "slow words");
+    }
+    let post = one.store().post(row.post_id).await.unwrap().unwrap();
+    assert_eq!((post.body.as_str(), post.draft_hash.as_str()), ("other words", "other words"));
 }

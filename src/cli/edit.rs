@@ -62,7 +62,7 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
         let planned = planning::plan(read, &drafts, Depth::Send, world).await?.remove(0);
         let body = publish::body(&planned);
         let engine = delivery::engine(world, Patience::none())?;
-        let mut work = JoinSet::new();
+        let (mut work, mut plans) = (JoinSet::new(), Vec::new());
         let mut results: Vec<(DeliveryRow, Result<Vec<usize>, Fault>)> = Vec::new();
         for (target, plan) in planned.targets {
             let Target::Account(account) = target else { continue };
@@ -75,6 +75,7 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
                 results.push((delivery, Err(Fault::new(Kind::Unsupported, why.join("; ")))));
                 continue;
             }
+            plans.push((delivery.id, plan.hash.clone()));
             let engine = engine.clone();
             work.spawn(async move {
                 let done = engine.edit(delivery.id, &plan.parts, &plan.hash).await;
@@ -89,7 +90,7 @@ pub fn run(args: Args, world: &World) -> Result<Exit, Trouble> {
         let there = all.iter().filter(|delivery| delivery.parts.iter().any(PartRow::there)).count();
         if results.iter().all(|(_, done)| done.is_ok()) && results.len() == there {
             let (title, hash) = (planned.draft.fields.title.clone(), planned.draft.hash.clone());
-            store.rewritten(args.post, title, body, hash).await?;
+            store.rewritten(args.post, title, body, hash, plans).await?;
         }
         Ok(report(args.post, &results, world))
     })

@@ -71,7 +71,8 @@ impl Store {
         .await
     }
 
-    /// A post is now this draft, everywhere: publishing it again is publishing what is there.
+    /// A post is now this draft, everywhere: publishing it again is publishing what is there. `plans` are its deliveries with the
+    /// plans that they were given; if one has another by now, somebody else changed it since, and nothing is written.
     ///
     /// # Errors
     /// The database cannot be written.
@@ -81,8 +82,16 @@ impl Store {
         title: Option<String>,
         body: String,
         draft_hash: String,
+        plans: Vec<(i64, String)>,
     ) -> Result<(), Error> {
         self.write(move |tx| {
+            for (delivery, plan) in &plans {
+                let now: String =
+                    tx.query_row("SELECT plan_hash FROM deliveries WHERE id = ?1", [delivery], |row| row.get(0))?;
+                if now != *plan {
+                    return Ok(Ok(()));
+                }
+            }
             tx.execute(
                 "UPDATE posts SET title = ?2, body = ?3, draft_hash = ?4 WHERE id = ?1",
                 params![post, title, body, draft_hash],
